@@ -1,0 +1,99 @@
+"""What a camera does to the light of a moving scene: tone curve, exposure, clipping, noise, JPEG."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Float = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Odds of what a camera adds.
+
+    ``linear`` is the share of exposures summed without a tone curve (gamma 1); the rest uses gamma 2.2, the convention
+    of the GoPro benchmark code. ``lights`` make highlights brighter than white before the sum, so that they smear as lamps at night do.
+    """
+
+    linear: float = 0.2
+    lights: float = 0.12
+    tone: float = 0.5
+    grey: float = 0.03
+    noise: float = 0.5
+    strong_noise: float = 0.1
+    jpeg: float = 0.2
+
+
+class Exposure:
+    """One exposure: ``add`` every instant the shutter is open, ``finish`` to read the blurred photo.
+
+    All pictures are ``(H, W, 3)`` uint8 RGB. ``develop`` is the sharp frame that the same camera shows of one instant.
+    """
+
+    def __init__(self, rng: np.random.Generator, camera: Camera) -> None:
+        self.rng, self.camera = rng, camera
+        self.gamma = 1.0 if rng.random() < camera.linear else 2.2
+        self.curve = self._curve()
+        self.identity = bool(np.all(np.round(self.curve * 255) == np.arange(256)))
+        self.boost = float(rng.uniform(1.5, 8.0)) if rng.random() < camera.lights else 1.0
+        self.light = self._light()
+        self.grey = rng.random() < camera.grey
+        self.sum: Float | None = None
+        self.count = 0
+
+    def _curve(self) -> Float:
+        """Brightness and contrast of the whole scene, as a table from 8-bit levels to [0, 1]."""
+        levels = np.arange(256) / 255
+        if self.rng.random() < self.camera.tone:
+            levels = self.rng.uniform(0.5, 1.1) * levels ** np.exp(self.rng.normal(0, 0.2))
+        return np.clip(levels, 0, 1).astype(np.float32)
+
+    def _light(self) -> Float:
+        """Linear light of each 8-bit level; above white for the brightest levels of a scene with lamps."""
+        rise = np.clip((self.curve / self.curve.max() - 0.9) / 0.1, 0, 1)
+        return np.asarray(self.curve**self.gamma * (1 + (self.boost - 1) * rise), np.float32)
+
+    def add(self, picture: Image) -> None:
+        light = cv2.LUT(self._colour(picture), self.light)
+        self.sum = light if self.sum is None else cv2.add(self.sum, light)
+        self.count += 1
+
+    def develop(self, picture: Image) -> Image:
+        picture = self._colour(picture)
+        if self.boost == 1.0 and self.identity:
+            return picture
+        table = np.clip(self.light, 0, 1) ** (1 / self.gamma)
+        return np.asarray(cv2.LUT(picture, np.round(table * 255).astype(np.uint8)), np.uint8)
+
+    def _colour(self, picture: Image) -> Image:
+        if not self.grey:
+            return picture
+        return np.asarray(cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
+
+    def finish(self) -> Image:
+        """The blurred photo: mean light, clipped at white, tone curve, noise, 8 bits, JPEG."""
+        assert self.sum is not None, "nothing was exposed"
+        mean = np.clip(self.sum / self.count, 0, 1) ** (1 / self.gamma) * 255
+        mean = np.clip(np.round(self._noisy(mean)), 0, 255).astype(np.uint8)
+        if self.rng.random() < self.camera.jpeg:
+            return _jpeg(mean, int(self.rng.integers(60, 98)))
+        return mean
+
+    def _noisy(self, picture: Float) -> Float:
+        draw = self.rng.random()
+        if draw >= self.camera.noise:
+            return picture
+        top = 10.0 if draw < self.camera.strong_noise else 3.0
+        read, shot = self.rng.uniform(0, top), self.rng.uniform(0, top)
+        deviation = np.sqrt(read**2 + shot**2 * picture / 255).astype(np.float32)
+        return picture + self.rng.standard_normal(picture.shape, np.float32) * deviation
+
+
+def _jpeg(picture: Image, quality: int) -> Image:
+    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], dtype=np.uint8)

@@ -1,0 +1,107 @@
+"""Random motions of a camera and of objects, as plain matrices.
+
+A motion is a stack of 3x3 matrices ``(T, 3, 3)``, one per instant, that take scene coordinates to picture
+coordinates, both in pixels from the centre of the picture. Plain NumPy; every draw comes from the given generator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MotionRange:
+    """How far and how oddly things move during the exposure.
+
+    Lengths are in pixels from first frame to last; ``still`` is the share of exposures with no camera motion.
+    Lengths are drawn log-uniformly: faint blur is as frequent as long blur.
+    """
+
+    shortest: float = 0.5
+    longest: float = 40.0
+    still: float = 0.12
+    curvature: float = 0.35
+    jitter: float = 0.06
+    rotation: float = 0.35
+    zoom: float = 0.3
+    tilt: float = 0.5
+
+
+def path(rng: np.random.Generator, times: Array, length: float, spec: MotionRange) -> Array:
+    """A smooth curve ``(T, 2)`` whose ends are ``length`` pixels apart, its middle near the origin.
+
+    Straight motion in a random direction, a bend sideways, a change of speed, and a little hand tremor.
+    """
+    s = times - 0.5
+    angle = rng.uniform(0, 2 * np.pi)
+    along = np.array([np.cos(angle), np.sin(angle)])
+    across = np.array([-along[1], along[0]])
+    bend = rng.normal(0, spec.curvature) * length
+    speed = rng.normal(0, spec.curvature) * length
+    curve = np.outer(s * length + speed * (s**2 - 0.25), along) + np.outer(bend * (s**2 - 0.25), across)
+    return curve + _tremor(rng, times, spec.jitter * length)
+
+
+def _tremor(rng: np.random.Generator, times: Array, size: float) -> Array:
+    """A band-limited wobble that is zero at both ends, so that the net motion stays what it was."""
+    waves = np.stack([np.sin(np.pi * k * times) for k in (2, 3, 4)], 1)  # (T, 3)
+    return waves @ rng.normal(0, size, (3, 2))
+
+
+def camera(rng: np.random.Generator, times: Array, size: int, length: float, spec: MotionRange) -> Array:
+    """Camera shake ``(T, 3, 3)``: shift, rotation, zoom, and the shear that a tilted ground plane shows (parallax).
+
+    ``length`` is the shift in pixels; rotation and zoom move the corners of a ``size`` square by a share of it.
+    """
+    s = times - 0.5
+    turn = rng.normal(0, spec.rotation) * length / size
+    grow = rng.normal(0, spec.zoom) * length / size
+    plane = rng.normal(0, spec.tilt, 2) / size * (rng.random() < 0.5)
+    shift = path(rng, times, length, spec)
+    return np.stack([_pose(turn * a, 1 + grow * a, d, plane) for a, d in zip(s, shift, strict=True)])
+
+
+def _pose(turn: float, grow: float, shift: Array, plane: Array) -> Array:
+    c, n = grow * np.cos(turn), grow * np.sin(turn)
+    # A plane seen by a camera that shifts parallel to the picture moves by shift * (1 + plane . p): an affine map.
+    return np.array(
+        [
+            [c + shift[0] * plane[0], -n + shift[0] * plane[1], shift[0]],
+            [n + shift[1] * plane[0], c + shift[1] * plane[1], shift[1]],
+            [0.0, 0.0, 1.0],
+        ]
+    )
+
+
+def scaled(motion: Array, factor: float) -> Array:
+    """The same motion ``factor`` times as far: what a nearer (>1) or farther (<1) object shows (parallax)."""
+    eye = np.eye(3)
+    return eye + (motion - eye) * factor
+
+
+def draw_length(rng: np.random.Generator, spec: MotionRange) -> float:
+    """A length in pixels, log-uniform between the shortest and the longest."""
+    return float(np.exp(rng.uniform(np.log(spec.shortest), np.log(spec.longest))))
+
+
+def travel(motion: Array, size: int) -> Array:
+    """Exact motion ``(2, size, size)`` in pixels, first instant to last, of what is seen at the middle instant."""
+    middle = np.linalg.inv(motion[len(motion) // 2])
+    axis = np.arange(size) + 0.5 - size / 2
+    x, y = np.meshgrid(axis, axis)
+    points = np.stack([x, y, np.ones_like(x)]).reshape(3, -1)
+    moved = ((motion[-1] - motion[0]) @ middle @ points)[:2]
+    return moved.reshape(2, size, size)
+
+
+def extent(motion: Array, size: int) -> float:
+    """The farthest that any corner of a ``size`` square is displaced at any instant, in pixels."""
+    h = size / 2
+    corners = np.array([[-h, -h, 1], [h, -h, 1], [-h, h, 1], [h, h, 1]]).T
+    there = np.linalg.inv(motion) @ corners
+    return float(np.abs(there[:, :2] - corners[:2]).max())

@@ -1,0 +1,186 @@
+"""Blur synthesis: a moving scene made of photos, its seven sharp frames, and the blurred photo that they average to.
+
+A scene is a background and up to three cut-outs with soft edges, each a photo on a plane with a motion of its own.
+Frames are rendered at ``6n + 1`` instants; every n-th is one of the seven sharp frames and the mean of all, in linear
+light, is the blurred photo (Sec. 3: F is the average). ``n`` > 1 is a continuous exposure, ``n`` = 1 the plain average of seven.
+Averages of two or three frames are double exposures: what slow motion feeds back to G (Sec. 4.3), what stage 2 trains on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from . import motion as mo
+from .camera import Camera, Exposure
+from .photos import Image, PhotoBank
+
+FRAMES = 7
+FINEST = 6
+"""Most instants from one sharp frame to the next."""
+Float = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SceneSpec:
+    """What may happen in a synthesised scene; probabilities unless told otherwise.
+
+    ``objects`` are the odds of 0, 1, 2, 3 cut-outs; ``parallax`` that a cut-out moves as the camera does, only nearer or farther;
+    ``exposures`` the odds of averages of 7, 3 and 2 frames; ``plain`` that an average of 7 has no instants in between and
+    ``half`` that it has one; ``backwards`` draws both orders, its absence plays every scene to the right.
+    """
+
+    motion: mo.MotionRange = field(default_factory=mo.MotionRange)
+    camera: Camera = field(default_factory=Camera)
+    objects: tuple[float, ...] = (0.35, 0.35, 0.2, 0.1)
+    parallax: float = 0.4
+    exposures: tuple[float, float, float] = (0.86, 0.05, 0.09)
+    plain: float = 0.35
+    half: float = 0.2
+    backwards: bool = True
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One training example: ``blurred (S, S, 3)`` and ``sharp (7, S, S, 3)`` uint8 RGB in time order, and
+    ``motion (2, S, S)``, float32: exact travel in pixels from first frame to last of what the middle frame shows."""
+
+    blurred: Image
+    sharp: Image
+    motion: Float
+
+
+@dataclass(frozen=True)
+class _Layer:
+    texture: Image
+    scale: float
+    mask: Float | None  # None: covers everything (background)
+    motion: mo.Array
+    place: mo.Array = field(default_factory=lambda: np.zeros(2))  # where the texture's centre rests in the scene
+
+
+def synthesize(rng: np.random.Generator, bank: PhotoBank, size: int, spec: SceneSpec) -> Sequence:
+    """Draw one scene and expose it. The same generator state gives the same bytes."""
+    exposed = int(rng.choice([7, 3, 2], p=spec.exposures))
+    length = 0.0 if rng.random() < spec.motion.still else mo.draw_length(rng, spec.motion)
+    layers = _scene(rng, bank, size, length if exposed == 7 else length / 3, spec)
+    subframes = _subframes(rng, max(mo.extent(layer.motion, size) for layer in layers), spec) if exposed == 7 else 1
+    layers = [replace(layer, motion=layer.motion[:: FINEST // subframes]) for layer in layers]
+    travel = _travel(layers, size)
+    if not spec.backwards and travel[0].mean() < 0:
+        layers = [replace(layer, motion=layer.motion[::-1]) for layer in layers]
+        travel = -travel
+    exposure = Exposure(rng, spec.camera)
+    frames = _render(layers, size, exposed, subframes, exposure)
+    return Sequence(exposure.finish(), frames, travel.astype(np.float32))
+
+
+def _subframes(rng: np.random.Generator, reach: float, spec: SceneSpec) -> int:
+    """Instants from one sharp frame to the next; without ghosts (steps under 1.5 pixels) where the odds ask for it."""
+    draw = rng.random()
+    if draw < spec.plain:
+        return 1
+    if draw < spec.plain + spec.half:
+        return 2
+    return next((n for n in (2, 3) if 2 * reach / 6 / n < 1.5), FINEST)
+
+
+def _scene(
+    rng: np.random.Generator, bank: PhotoBank, size: int, length: float, spec: SceneSpec
+) -> list[_Layer]:
+    """Background and cut-outs with their motions at the finest instants."""
+    times = np.linspace(0, 1, (FRAMES - 1) * FINEST + 1)
+    shake = mo.camera(rng, times, size, length, spec.motion)
+    layers = [_background(rng, bank, size, shake)]
+    for _ in range(int(rng.choice(len(spec.objects), p=spec.objects))):
+        layers.append(_cut_out(rng, bank, size, _object_motion(rng, times, size, shake, length, spec)))
+    return layers
+
+
+def _object_motion(
+    rng: np.random.Generator, times: mo.Array, size: int, shake: mo.Array, length: float, spec: SceneSpec
+) -> mo.Array:
+    if length > 0 and rng.random() < spec.parallax:
+        return mo.scaled(shake, float(np.exp(rng.normal(0.2, 0.5))))
+    return mo.camera(rng, times, size, mo.draw_length(rng, spec.motion), spec.motion) @ shake
+
+
+def _background(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array) -> _Layer:
+    margin = min(int(np.ceil(mo.extent(motion, size))), size) + 2
+    texture, scale = bank.texture(rng, size + 2 * margin)
+    return _Layer(texture, scale, None, motion)
+
+
+def _cut_out(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array) -> _Layer:
+    side = int(size * rng.uniform(0.3, 1.1))
+    texture, scale = bank.texture(rng, side)
+    return _Layer(texture, scale, _blob(rng, texture.shape[0]), motion, rng.uniform(-size / 2, size / 2, 2))
+
+
+def _blob(rng: np.random.Generator, side: int) -> Float:
+    """A random round-edged shape ``(side, side)`` in [0, 1] that fades to 0 before the border."""
+    coarse = int(rng.integers(3, 7))
+    noise = cv2.resize(rng.random((coarse, coarse)), (side, side), interpolation=cv2.INTER_CUBIC)
+    axis = np.linspace(-1, 1, side)
+    radius = np.sqrt(axis[None] ** 2 + axis[:, None] ** 2)
+    shape = (0.85 - radius) + rng.uniform(0.2, 0.9) * (noise - 0.5)
+    softness = rng.uniform(0.6, 3.0) / (side / 2)
+    mask = np.clip(shape / softness, 0, 1) * (radius < 0.97)
+    return np.asarray(mask, np.float32)
+
+
+def _travel(layers: list[_Layer], size: int) -> mo.Array:
+    """Exact travel of what is seen at the middle instant: the top-most layer that is more than half opaque."""
+    seen = mo.travel(layers[0].motion, size)
+    for layer in layers[1:]:
+        _, alpha = _warp(layer, len(layer.motion) // 2, size)
+        assert alpha is not None
+        seen = np.where(alpha[..., 0] > 0.5, mo.travel(layer.motion, size), seen)
+    return seen
+
+
+def _render(layers: list[_Layer], size: int, exposed: int, subframes: int, exposure: Exposure) -> Image:
+    """The seven sharp frames ``(7, S, S, 3)``; every instant that the shutter saw goes into ``exposure``."""
+    instants = (FRAMES - 1) * subframes + 1
+    in_blur = set(range(instants)) if exposed == 7 else set(np.linspace(0, instants - 1, exposed).astype(int).tolist())
+    frames: list[Image] = []
+    still = [bool(np.ptp(layer.motion, 0).max() < 1e-9) for layer in layers]
+    cache: dict[int, tuple[Image, Float | None]] = {}
+    for k in range(instants):
+        picture: Image | None = None
+        for i, layer in enumerate(layers):
+            if i not in cache or not still[i]:
+                cache[i] = _warp(layer, k, size)
+            picture = _over(picture, *cache[i])
+        assert picture is not None
+        if k in in_blur:
+            exposure.add(picture)
+        if k % subframes == 0:
+            frames.append(exposure.develop(picture))
+    return np.stack(frames)
+
+
+def _warp(layer: _Layer, instant: int, size: int) -> tuple[Image, Float | None]:
+    """The layer's picture ``(S, S, 3)`` and, for a cut-out, its opacity ``(S, S, 1)`` at one instant."""
+    side = layer.texture.shape[0]
+    x, y = side / 2 - 0.5 - layer.scale * layer.place
+    to_texture = np.array([[layer.scale, 0, x], [0, layer.scale, y], [0, 0, 1.0]])
+    to_centre = np.array([[1, 0, 0.5 - size / 2], [0, 1, 0.5 - size / 2], [0, 0, 1.0]])
+    matrix = to_texture @ np.linalg.inv(layer.motion[instant]) @ to_centre
+    flags = cv2.WARP_INVERSE_MAP | (cv2.INTER_LINEAR if layer.scale > 1.25 else cv2.INTER_CUBIC)
+    picture = cv2.warpAffine(layer.texture, matrix[:2], (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    if layer.mask is None:
+        return np.asarray(picture, np.uint8), None
+    linear = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
+    alpha = cv2.warpAffine(layer.mask, matrix[:2], (size, size), flags=linear, borderMode=cv2.BORDER_CONSTANT)
+    return np.asarray(picture, np.uint8), np.asarray(alpha, np.float32)[..., None]
+
+
+def _over(below: Image | None, picture: Image, alpha: Float | None) -> Image:
+    if below is None or alpha is None:
+        return picture
+    mixed = below + (picture.astype(np.float32) - below) * alpha + 0.5
+    return mixed.astype(np.uint8)

@@ -1,0 +1,60 @@
+"""Building blocks shared by the networks. No instance statistics anywhere, so a tile equals the whole."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class ResidualBlock(nn.Module):
+    """``x + conv(relu(conv(x)))``, two 3x3 convolutions that keep the width. ``(N, C, H, W)`` to the same."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.act = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv2(self.act(self.conv1(x)))
+
+
+class Up(nn.Module):
+    """1x1 convolution and pixel shuffle: ``(N, C, H, W)`` to ``(N, out, 2H, 2W)``.
+
+    The 1x1 runs on the small side, so it costs a quarter of a convolution after upsampling.
+    """
+
+    def __init__(self, width: int, out: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, 4 * out, 1)
+        self.shuffle = nn.PixelShuffle(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        up: Tensor = self.shuffle(self.conv(x))
+        return up
+
+
+def blocks(width: int, count: int) -> nn.Sequential:
+    """``count`` residual blocks in a row."""
+    return nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
+
+
+def start_as_identity(module: nn.Module) -> None:
+    """Zero the second convolution of every residual block, so that training starts from the identity."""
+    for block in module.modules():
+        if isinstance(block, ResidualBlock):
+            nn.init.zeros_(block.conv2.weight)
+            nn.init.zeros_(_bias(block.conv2))
+
+
+def normal_init(module: nn.Module, std: float = 0.01) -> None:
+    """N(0, std) weights and zero biases in every convolution: the paper's initialisation (Sec. 4.2)."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.normal_(layer.weight, 0.0, std)
+            nn.init.zeros_(_bias(layer))
+
+
+def _bias(layer: nn.Conv2d) -> Tensor:
+    return layer.bias if layer.bias is not None else torch.empty(0)

@@ -1,0 +1,1 @@
+"""Training: configuration, stages (which losses), one loop that knows nothing of the losses, checkpoints."""

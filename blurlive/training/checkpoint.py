@@ -1,0 +1,91 @@
+"""Checkpoints: everything a run needs to go on as if it had never stopped, in one safetensors file, replaced whole.
+
+Tensors are named ``model.*``, ``ema.*`` and ``optim.<name>.<parameter>.<entry>``; the metadata holds the step and the
+configuration as JSON. No loader state: batches are functions of (seed, step, rank).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ..errors import DataError
+
+NAME = "checkpoint.safetensors"
+
+
+def save(folder: Path, nets: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], about: dict[str, str]) -> None:
+    """Write ``folder/checkpoint.safetensors`` whole or not at all. ``about`` holds strings (JSON where they are more)."""
+    tensors = {f"{name}.{key}": value for name, net in nets.items() for key, value in net.state_dict().items()}
+    for name, optimizer in optimizers.items():
+        for index, entries in optimizer.state_dict()["state"].items():
+            tensors |= {f"optim.{name}.{index}.{key}": value for key, value in entries.items()}
+    write_whole(folder / NAME, tensors, about)
+
+
+def write_whole(file: Path, tensors: Mapping[str, Tensor], about: dict[str, str]) -> None:
+    """Save tensors and metadata under a temporary name, then rename. Raises :class:`DataError` if the disk refuses."""
+    part = file.with_suffix(".part")
+    try:
+        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, part, about)
+        os.replace(part, file)
+    except (OSError, SafetensorError) as error:
+        part.unlink(missing_ok=True)
+        raise DataError(f"{file}: cannot be written ({error}); the previous one is kept; free some space") from error
+
+
+def load(folder: Path, nets: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> dict[str, str]:
+    """Put a checkpoint back into nets and optimisers made by the same configuration; returns its ``about``."""
+    file = folder / NAME
+    try:
+        with safe_open(file, framework="pt") as stored:
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  # not a mapping
+            about = dict(stored.metadata())
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{file}: cannot be read ({error}); give the folder of a run that saved a checkpoint") from error
+    for name, net in nets.items():
+        net.load_state_dict(_under(tensors, f"{name}."))
+    for name, optimizer in optimizers.items():
+        _restore(optimizer, _under(tensors, f"optim.{name}."))
+    return about
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _restore(optimizer: Optimizer, flat: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in flat.items():
+        index, entry = name.split(".", 1)
+        state.setdefault(int(index), {})[entry] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def read_about(folder: Path) -> dict[str, str]:
+    """The metadata of a run's checkpoint alone."""
+    file = folder / NAME
+    try:
+        with safe_open(file, framework="pt") as stored:
+            return dict(stored.metadata())
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{file}: cannot be read ({error})") from error
+
+
+def step_of(about: Mapping[str, str]) -> int:
+    return int(json.loads(about["step"]))
+
+
+def copy_into(target: nn.Module, source: nn.Module, keep: float) -> None:
+    """Move ``target`` towards ``source``: an exponential moving average that keeps ``keep`` of itself."""
+    with torch.no_grad():
+        for mean, value in zip(target.state_dict().values(), source.state_dict().values(), strict=True):
+            mean.lerp_(value, 1 - keep) if mean.is_floating_point() else mean.copy_(value)
