@@ -21,12 +21,12 @@ class Camera:
     """
 
     linear: float = 0.2
-    lights: float = 0.12
+    lights: float = 0.08
     tone: float = 0.5
     grey: float = 0.03
-    noise: float = 0.5
-    strong_noise: float = 0.1
-    jpeg: float = 0.2
+    noise: float = 0.35
+    strong_noise: float = 0.04
+    jpeg: float = 0.12
 
 
 class Exposure:

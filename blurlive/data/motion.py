@@ -22,8 +22,8 @@ class MotionRange:
     Lengths are drawn log-uniformly: faint blur is as frequent as long blur.
     """
 
-    shortest: float = 0.5
-    longest: float = 40.0
+    shortest: float = 1.0
+    longest: float = 36.0
     still: float = 0.12
     curvature: float = 0.35
     jitter: float = 0.06

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -38,6 +39,14 @@ class Up(nn.Module):
 def blocks(width: int, count: int) -> nn.Sequential:
     """``count`` residual blocks in a row."""
     return nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
+
+
+def gradient(picture: Tensor) -> tuple[Tensor, Tensor]:
+    """Central differences of ``(N, C, H, W)`` to the right and downwards, same shape; one-sided at the border."""
+    wide = F.pad(picture, (1, 1, 1, 1), mode="replicate")
+    dx = (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]) / 2
+    dy = (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]) / 2
+    return dx, dy
 
 
 def start_as_identity(module: nn.Module) -> None:

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import Up, blocks, normal_init, start_as_identity
+from .blocks import Up, blocks, gradient, normal_init, start_as_identity
 
 FRAMES = 7
 """Frames that one forward pass gives (Sec. 3)."""
@@ -37,7 +37,7 @@ class GeneratorConfig:
     """
 
     channels: int = 3
-    widths: tuple[int, int, int, int] = (48, 96, 160, 256)
+    widths: tuple[int, int, int, int] = (32, 64, 128, 192)
     directed: bool = True
     init: str = "identity"
 
@@ -50,14 +50,14 @@ class Generator(nn.Module):
     network is not directed). Returns ``(N, 7, C, H, W)`` in time order, not clamped.
     """
 
-    reach = 208
+    reach = 192
     """Pixels around a pixel that can change its output (tested): the halo that makes a tile equal the whole."""
 
     def __init__(self, config: GeneratorConfig | None = None) -> None:
         super().__init__()
         self.config = config or GeneratorConfig()
         c, (w0, w1, w2, w3) = self.config.channels, self.config.widths
-        inputs = 4 * c + (2 if self.config.directed else 0)
+        inputs = 8 * c + 2 if self.config.directed else 4 * c
         self.stem = nn.Conv2d(inputs, w0, 3, padding=1)
         self.enc0, self.down0 = blocks(w0, 1), nn.Conv2d(w0, w1, 2, stride=2)
         self.enc1, self.down1 = blocks(w1, 2), nn.Conv2d(w1, w2, 2, stride=2)
@@ -79,13 +79,21 @@ class Generator(nn.Module):
             nn.init.zeros_(self.head.bias)
 
     def forward(self, blurred: Tensor, field: Tensor | None = None) -> Tensor:
-        x = F.pixel_unshuffle(blurred, 2)  # (N, 4C, H/2, W/2)
-        if self.config.directed:
-            if field is None:
-                raise ValueError("this generator needs a direction field beside the blurred image")
-            x = torch.cat([x, field.to(x.dtype)], 1)
+        x = self._inputs(blurred, field).to(self.stem.weight.dtype)
         residual = F.pixel_shuffle(self.head(self._body(self.stem(x))), 2)  # (N, 7C, H, W)
-        return blurred.unsqueeze(1) + residual.unflatten(1, (FRAMES, self.config.channels))
+        return blurred.unsqueeze(1) + residual.view(len(residual), FRAMES, *blurred.shape[1:]).to(blurred.dtype)
+
+    def _inputs(self, blurred: Tensor, field: Tensor | None) -> Tensor:
+        """The folded picture and, if directed, the field and the picture's derivative along it: to first order, what
+        moving along the field by one pixel changes."""
+        folded = F.pixel_unshuffle(blurred, 2)  # (N, 4C, H/2, W/2)
+        if not self.config.directed:
+            return folded
+        if field is None:
+            raise ValueError("this generator needs a direction field beside the blurred image")
+        dx, dy = (F.pixel_unshuffle(d, 2) for d in gradient(blurred))
+        along = field[:, :1] * dx + field[:, 1:] * dy
+        return torch.cat([folded, field, along], 1)
 
     def _body(self, x: Tensor) -> Tensor:
         e0 = self.enc0(x)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from .director import Director, DirectorConfig
-from .generator import Generator, GeneratorConfig, spread_field
+from .generator import Generator, GeneratorConfig
+
+LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,18 @@ class Restorer(nn.Module):
         self.director = Director(self.config.director) if self.config.generator.directed else None
 
     def forward(self, blurred: Tensor, field: Tensor | None = None) -> Tensor:
-        """Seven frames ``(N, 7, C, H, W)`` of ``blurred (N, C, H, W)`` and its direction field ``(N, 2, H/16, W/16)``."""
-        frames: Tensor = self.generator(blurred, None if field is None else spread_field(field))
-        return frames
+        """Seven RGB frames ``(N, 7, 3, H, W)`` of ``blurred (N, 3, H, W)``; ``field`` as the generator takes it.
+
+        A luminance network (Sec. 3.1) sharpens the luminance, and the blurred photo keeps its colour differences.
+        """
+        if self.config.generator.channels == 3:
+            colour: Tensor = self.generator(blurred, field)
+            return colour
+        grey = luminance(blurred)
+        return blurred.unsqueeze(1) + (self.generator(grey, field) - grey.unsqueeze(1))
+
+
+def luminance(rgb: Tensor) -> Tensor:
+    """BT.601 luminance ``(N, 1, H, W)`` of ``(N, 3, H, W)``."""
+    weights = torch.tensor(LUMA, dtype=rgb.dtype, device=rgb.device).view(3, 1, 1)
+    return (rgb * weights).sum(-3, keepdim=True)

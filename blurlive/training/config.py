@@ -37,7 +37,7 @@ class OptimConfig:
 
     muon: float = 0.01
     adamw: float = 1e-3
-    warmup: int = 200
+    warmup: int = 50
     decay: int = 1500
     floor: float = 0.01
     ema: float = 0.998
@@ -51,7 +51,7 @@ class TrainConfig:
     stage: str = "base"
     seed: int = 0
     steps: int = 6000
-    losses: dict[str, float] = field(default_factory=lambda: {"frames": 1.0, "direction": 0.1})
+    losses: dict[str, float] = field(default_factory=lambda: {"frames": 1.0, "direction": 1.0})
     model: RestorerConfig = field(default_factory=RestorerConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)

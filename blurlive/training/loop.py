@@ -24,7 +24,7 @@ from ..data.photos import PhotoBank
 from ..errors import ConfigError, DataError
 from ..metrics import psnr
 from ..models.director import cells, direction, signed_like
-from ..models.generator import CELL
+from ..models.generator import CELL, spread_field
 from ..models.restorer import Restorer
 from . import checkpoint
 from .config import TrainConfig
@@ -110,7 +110,7 @@ def train(config: TrainConfig, folder: Path, resume: bool = False) -> Iterator[R
         recent.append(run.advance(next(batches)))
         last = run.step == config.steps
         if last or run.step % config.log_every == 0:
-            checked = last or run.step % config.validate_every == 0
+            checked = last or run.step % config.validate_every < config.log_every
             speed = len(recent) * data.batch / (time.monotonic() - since)
             report = Report(run.step, config.steps, run.step * data.batch, speed, _means(recent),
                             validate(run.ema, held_out) if checked else None)
@@ -138,8 +138,8 @@ def validate(net: Restorer, batches: list[Batch]) -> dict[str, float]:
         truth = direction(cells(batch.motion, CELL))
         lines = net.director(blurred) if net.director else truth
         for name, frames in (
-            ("psnr", net(blurred, signed_like(lines, truth))),
-            ("psnr_exact", net(blurred, truth)),
+            ("psnr", net(blurred, spread_field(signed_like(lines, truth)))),
+            ("psnr_exact", net(blurred, spread_field(truth))),
             ("blurred", blurred.unsqueeze(1).expand_as(sharp)),
         ):
             rows[name] += [psnr(a.clamp(0, 1), b) for a, b in zip(frames, sharp, strict=True)]

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from ..data.dataset import Batch
 from ..models.director import cells, direction, line, signed_like
-from ..models.generator import CELL
+from ..models.generator import CELL, spread_field
 from ..models.restorer import Restorer
 
-TRUST_AFTER = 1000
+TRUST_AFTER = 1500
 """Steps after which most examples are directed by the director's own lines instead of the exact motion."""
 
 
@@ -29,12 +29,12 @@ def base_step(net: Restorer, batch: Batch, step: int, random: torch.Generator) -
     lines = net.director(blurred)
     field = _mixed_field(truth, lines.detach(), step, random)
     return {
-        "frames": F.l1_loss(net(blurred, field), sharp),
-        "direction": F.l1_loss(lines, line(truth)),
+        "frames": F.l1_loss(net(blurred, spread_field(field)), sharp),
+        "direction": F.mse_loss(lines, line(truth)),  # L1 would prefer "no line" wherever it is unsure
     }
 
 
 def _mixed_field(truth: Tensor, lines: Tensor, step: int, random: torch.Generator) -> Tensor:
-    trust = 0.75 * min(1.0, step / TRUST_AFTER)
+    trust = 0.7 * min(1.0, step / TRUST_AFTER)
     own = torch.rand(len(truth), 1, 1, 1, generator=random) < trust
     return torch.where(own, signed_like(lines, truth), truth)

@@ -1,0 +1,53 @@
+"""``blurlive``: assembles the commands and turns errors into one line and an exit code (see :mod:`blurlive.errors`)."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from ..errors import BlurliveError
+from .extract import extract
+from .info import info
+from .slowmo import slowmo
+from .weights import weights
+
+app = typer.Typer(
+    name="blurlive",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="One motion-blurred photo in, the short sharp video that the shutter saw out.",
+)
+app.command()(extract)
+app.command()(slowmo)
+app.command()(info)
+app.add_typer(weights, name="weights")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"blurlive {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[  # noqa: ARG001  # acts through its callback
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Exit codes: 0 fine, 2 usage, 3 input, 4 weights, 5 output, 6 device, 7 config, 8 data, 130 Ctrl-C."""
+
+
+def main() -> None:
+    """Run the command line and exit. A bug shows its traceback (exit code 1); everything else is one line."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that half-written files are removed
+    try:
+        app()
+    except BlurliveError as error:
+        typer.echo(f"blurlive: {error}", err=True)
+        sys.exit(error.exit_code)

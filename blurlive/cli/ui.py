@@ -1,0 +1,77 @@
+"""What the user sees: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+
+@dataclass(frozen=True)
+class Talk:
+    """How much is said, and in which form."""
+
+    json: bool
+    dry_run: bool
+    quiet: bool
+    verbose: bool
+
+    def result(self, record: Mapping[str, Any], paths: list[str]) -> None:
+        """One photo is done: a JSON line, or the paths of its results."""
+        if self.json:
+            typer.echo(json.dumps(dict(record)))
+        elif not self.quiet:
+            for path in paths:
+                typer.echo(path)
+
+    def error(self, message: str) -> None:
+        typer.echo(f"blurlive: {message}", err=True)
+
+    def say(self, message: str) -> None:
+        if not self.quiet:
+            typer.echo(message, err=True)
+
+    def detail(self, message: str) -> None:
+        if self.verbose:
+            typer.echo(message, err=True)
+
+    @contextmanager
+    def progress(self, photos: int, frames: int) -> Iterator[Bar]:
+        """A bar over all frames of a batch, on a terminal only."""
+        if self.quiet or self.json:
+            yield Bar(None, frames)
+            return
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn
+
+        console = Console(stderr=True)
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        times = (TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns, *times, console=console, transient=True, disable=not console.is_terminal) as progress:
+            task = progress.add_task("frames", total=photos * frames)
+            yield Bar(lambda done: progress.update(task, completed=done), frames)
+
+
+class Bar:
+    """Counts frames within photos; a photo that ends early (skipped, failed) counts as whole."""
+
+    def __init__(self, show: Any, frames: int) -> None:
+        self._show, self._frames = show, frames
+        self._before = self._now = 0
+
+    def frame(self) -> None:
+        self._now += 1
+        self._update()
+
+    def photo(self) -> None:
+        self._before, self._now = self._before + self._frames, 0
+        self._update()
+
+    def _update(self) -> None:
+        if self._show:
+            self._show(self._before + self._now)

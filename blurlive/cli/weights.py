@@ -1,0 +1,78 @@
+"""``blurlive weights``: what is bundled, where it is, whether it is what it claims."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+weights = typer.Typer(no_args_is_help=True, help="List, find, check and describe weights.")
+Name = Annotated[str, typer.Argument(help="Bundled name, .safetensors file, or hf://org/repo[@rev]/file.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Use the cache only.")]
+
+
+@weights.command("list")
+def list_() -> None:
+    """The bundled weights; the default is marked with a star."""
+    from ..weights import DEFAULT, bundled, read_card
+
+    for name, file in bundled().items():
+        card = read_card(file)
+        megabytes = file.stat().st_size / 1e6
+        star = "*" if name == DEFAULT else " "
+        typer.echo(f"{star} {name:<24} {megabytes:5.1f} MB  {card.about.get('licence', '?'):<14} {card.about.get('title', '')}")
+
+
+@weights.command()
+def path(name: Name = "", offline: Offline = False) -> None:
+    """Where the file of a name or address is (downloads it if need be)."""
+    from ..weights import find
+
+    typer.echo(find(name or None, offline=offline))
+
+
+@weights.command()
+def download(name: Name) -> None:
+    """Fetch weights from the Hugging Face Hub into its cache, and check that they load."""
+    from ..weights import find, verify
+
+    file = find(name)
+    verify(file)
+    typer.echo(file)
+
+
+@weights.command()
+def verify(name: Name = "", offline: Offline = False) -> None:
+    """Check that weights load and, if bundled, that their sha256 is the published one."""
+    from ..weights import find
+    from ..weights import verify as check
+
+    file = find(name or None, offline=offline)
+    typer.echo(f"{check(file)}  {file}")
+
+
+@weights.command()
+def info(name: Name = "", offline: Offline = False, json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """What a weights file says of itself: architecture, stage, recipe, data, licence, figures."""
+    from ..weights import find, read_card
+
+    card = read_card(find(name or None, offline=offline))
+    about = {"file": str(card.file), "parameters": card.parameters, **card.config.as_dict(), **card.about}
+    if json:
+        typer.echo(jsonlib.dumps(about, indent=2))
+        return
+    for key, value in about.items():
+        typer.echo(f"{key}: {value}")
+
+
+@weights.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="A .pt or .pth file with blurlive's own tensors.")],
+    target: Annotated[Path, typer.Argument(help="The .safetensors file to write.")],
+) -> None:
+    """Turn a legacy pickle into safetensors (read with weights_only=True, so that no code of it runs)."""
+    from ..weights import convert as turn
+
+    typer.echo(turn(source, target))

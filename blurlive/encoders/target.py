@@ -1,0 +1,126 @@
+"""A target is written whole or not at all: everything is made in a hidden folder beside it, and moved when it is ready.
+
+All errors of the file system become OutputError here, with the target's name and what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import OutputError
+from .stills import frame_name, is_ours
+
+HIDDEN = ".blurlive-"
+"""Names of temporary folders start with this; one that a killed process left behind may be deleted."""
+
+
+@contextmanager
+def explained(target: Path) -> Iterator[None]:
+    """Turn an OSError into an OutputError about ``target``."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {_reason(error, target)}") from error
+
+
+def _reason(error: OSError, target: Path) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full; free some space or choose another folder"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"no permission to write in {target.parent}; choose another folder"
+    return error.strerror or str(error)
+
+
+@contextmanager
+def replaced_file(target: Path, overwrite: bool) -> Iterator[Path]:
+    """A temporary path; what is there at the end becomes ``target``, which stays as it was after any exception."""
+    _check_file(target, overwrite)
+    with _workshop(target.parent) as folder:
+        yield folder / "clip"
+        _check_file(target, overwrite)  # it may have come into being meanwhile
+        (folder / "clip").replace(target)
+
+
+@contextmanager
+def replaced_folder(target: Path, count: int, overwrite: bool) -> Iterator[Path]:
+    """A temporary path; the folder that is there at the end becomes ``target``, or its ``count`` frames move there.
+
+    Frames of an earlier clip go. Files that are not ours stay, and one that is in the way is an error.
+    """
+    _check_folder(target, count, overwrite)
+    with _workshop(target if target.exists() else target.parent) as folder:
+        yield folder / "frames"
+        _check_folder(target, count, overwrite)
+        if target.exists():
+            _move_frames(folder / "frames", target, folder)
+        else:
+            (folder / "frames").rename(target)
+
+
+def _check_file(target: Path, overwrite: bool) -> None:
+    _check_parent(target)
+    if target.is_dir():
+        raise OutputError(f"cannot write {target}: it is a folder; give the name of a file")
+    if target.exists() and not target.is_file():
+        raise OutputError(f"cannot write {target}: it is a device, not a file; give the name of a file")
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target} exists already; use --overwrite to replace it or --skip-existing to keep it")
+
+
+def _check_folder(target: Path, count: int, overwrite: bool) -> None:
+    _check_parent(target)
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise OutputError(f"cannot write frames to {target}: it is not a folder; give another name")
+    if not overwrite and any(not path.name.startswith(".") for path in target.iterdir()):
+        raise OutputError(f"{target} holds files already; use --overwrite to replace frames or --skip-existing")
+    for name in (frame_name(number, count) for number in range(1, count + 1)):
+        path = target / name
+        if path.exists() and not (path.is_file() and is_ours(path)):
+            raise OutputError(f"cannot write frames to {target}: {name} is not one of ours; give another folder")
+
+
+def _check_parent(target: Path) -> None:
+    if not target.parent.exists():
+        raise OutputError(f"cannot write {target}: the folder {target.parent} does not exist; create it first")
+    if not target.parent.is_dir():
+        raise OutputError(f"cannot write {target}: {target.parent} is not a folder")
+
+
+@contextmanager
+def _workshop(folder: Path) -> Iterator[Path]:
+    """A hidden folder in ``folder``, hence on the same disk, that is gone afterwards with all that is in it."""
+    hidden = folder / f"{HIDDEN}{secrets.token_hex(4)}"
+    hidden.mkdir()
+    try:
+        yield hidden
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _move_frames(new: Path, target: Path, attic: Path) -> None:
+    """Old frames to the attic, new ones in; everything back to where it was if that cannot be done."""
+    old = [path for path in target.iterdir() if re.fullmatch(r"\d{4,}\.png", path.name) and is_ours(path)]
+    moves = [(path, attic / path.name) for path in old] + [(path, target / path.name) for path in new.iterdir()]
+    done: list[tuple[Path, Path]] = []
+    try:
+        for source, destination in moves:
+            done.append((source, destination))
+            source.rename(destination)
+    except BaseException:
+        for source, destination in reversed(done):
+            if not source.exists():
+                destination.rename(source)
+        raise
+
+
+def real(target: Path) -> Path:
+    """Where a target that is a link leads: the link stays, the file behind it is replaced."""
+    return target.resolve() if target.is_symlink() else target

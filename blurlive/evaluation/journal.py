@@ -1,0 +1,78 @@
+"""Finished rows on disk, one JSON line each, appended as they come: what ``--resume`` goes on from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import OutputError, UsageError
+from .methods import Method
+from .protocol import Row
+
+Key = tuple[str, str, str]
+
+
+def key(row: Row) -> Key:
+    """What makes a row the same row: clip, method and the method's source."""
+    return row.clip, row.method, row.source
+
+
+class Journal:
+    """Rows of one evaluation in ``file``, whose first line says under which ``settings`` they were scored; None: in
+    memory only.
+
+    ``resume`` keeps the rows that are there; without it they are thrown away. Raises UsageError if they were scored
+    under other settings.
+    """
+
+    def __init__(self, file: Path | None, settings: dict[str, Any], *, resume: bool) -> None:
+        self.file = file
+        self.rows: dict[Key, Row] = {}
+        if resume and file is not None and file.exists():
+            self.rows = {key(row): row for row in _read(file, settings)}
+        lines = [settings, *(row.as_dict() for row in self.rows.values())]
+        self._write("".join(json.dumps(line) + "\n" for line in lines), "w")
+
+    def add(self, row: Row) -> None:
+        """Append a row; it is on disk when this returns."""
+        self.rows[key(row)] = row
+        self._write(json.dumps(row.as_dict()) + "\n", "a")
+
+    def of(self, clips: list[str], methods: list[Method]) -> list[Row]:
+        """Rows of these clips and methods, in this order, as far as there are any."""
+        keys = [(clip, method.name, method.source) for clip in clips for method in methods]
+        return [self.rows[place] for place in keys if place in self.rows]
+
+    def _write(self, text: str, mode: str) -> None:
+        if self.file is None:
+            return
+        try:
+            with self.file.open(mode, encoding="utf-8") as stream:
+                stream.write(text)
+        except OSError as error:
+            raise OutputError(
+                f"{self.file}: cannot be written ({error.strerror}); choose another place for --json"
+            ) from error
+
+
+def _read(file: Path, settings: dict[str, Any]) -> list[Row]:
+    """Rows of an earlier run. A line that a kill cut short is left out: its row is scored again."""
+    lines = [_parsed(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    if lines and lines[0] != settings:
+        raise UsageError(f"{file}: scored under other settings ({lines[0]}); leave out --resume to start anew")
+    return [row for row in map(_row, lines[1:]) if row is not None]
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:
+        return None
+
+
+def _row(values: Any) -> Row | None:
+    try:
+        return Row.from_dict(values)
+    except (TypeError, KeyError):
+        return None

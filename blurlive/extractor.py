@@ -1,0 +1,175 @@
+"""Photo to frames: pad, tile, run the networks, crop, round.
+
+    extractor = Extractor()                      # bundled weights, best device
+    frames = extractor.extract(load_photo("photo.jpg").pixels)   # (7, H, W, 3) uint8, in time order
+
+A large photo runs in tiles. Each tile carries a halo as wide as the network's reach, so the result equals an untiled run;
+the direction field is settled once for the whole photo and handed to every tile, so that all of them play the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from . import weights as weights_file
+from .devices import choose_device, choose_dtype, is_out_of_memory
+from .errors import DeviceError
+from .models.director import Director
+from .models.generator import CELL, FRAMES, Generator, spread_field
+from .orient import orient
+
+Image = NDArray[np.uint8]
+TILE = 1280
+"""Default side of a tile's own pixels; about 1.5 GB of memory with the halo, in fp32."""
+SMALLEST_TILE = 128
+
+
+@dataclass(frozen=True)
+class Window:
+    """A tile of a canvas: the pixels it owns and the same with a halo, as (top, bottom, left, right)."""
+
+    own: tuple[int, int, int, int]
+    seen: tuple[int, int, int, int]
+
+
+def windows(height: int, width: int, tile: int, halo: int) -> Iterator[Window]:
+    """Cut a canvas into tiles of about equal size, at most ``tile`` a side; all numbers are multiples of 16."""
+    for top, bottom in _spans(height, tile):
+        for left, right in _spans(width, tile):
+            seen = max(0, top - halo), min(height, bottom + halo), max(0, left - halo), min(width, right + halo)
+            yield Window((top, bottom, left, right), seen)
+
+
+def _spans(length: int, tile: int) -> Iterator[tuple[int, int]]:
+    count = -(-length // tile)
+    edges = [round(length * i / count / CELL) * CELL for i in range(count + 1)]
+    return zip(edges[:-1], edges[1:], strict=True)
+
+
+class Extractor:
+    """Weights on a device, ready for any number of photos.
+
+    ``weights``: bundled name, path or ``hf://`` address; ``device``: auto, cpu, cuda, mps; ``dtype``: auto, fp32, bf16, fp16;
+    ``tile``: largest side of a tile in pixels. Raises :class:`WeightsError` or :class:`DeviceError`.
+    """
+
+    def __init__(
+        self,
+        weights: str | Path | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        tile: int = TILE,
+        *,
+        offline: bool = False,
+    ) -> None:
+        self.device = choose_device(device)
+        self.dtype = choose_dtype(dtype, self.device)
+        net, self.card = weights_file.load(weights, offline=offline)
+        self.net = net.to(self.device, self.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.tile = max(SMALLEST_TILE, tile // CELL * CELL)
+
+    def direction(self, photo: Image) -> Tensor | None:
+        """Direction field ``(2, h, w)`` of a photo ``(H, W, 3)``, one vector per 16 pixels; None for an undirected network."""
+        director = self.net.director
+        if director is None:
+            return None
+        canvas = _canvas(photo)
+        lines = torch.zeros(2, canvas.shape[0] // CELL, canvas.shape[1] // CELL)
+
+        def run(window: Window) -> None:
+            part = director(self._tensor(canvas, window))[0].float().cpu()
+            _cells(lines, window.own)[:] = _cells(part, _inside(window))
+
+        self._tiled(canvas, Director.reach, run)
+        return orient(lines)
+
+    def extract(self, photo: Image, field: Tensor | None = None) -> Image:
+        """Seven frames ``(7, H, W, 3)`` uint8 in time order of a photo ``(H, W, 3)`` uint8 RGB, of the photo's size.
+
+        ``field`` replaces the photo's own direction field; ``-field`` plays it backwards.
+        Raises :class:`DeviceError` if memory does not suffice even for small tiles.
+        """
+        if field is None:
+            field = self.direction(photo)
+        height, width = photo.shape[:2]
+        canvas = _canvas(photo)
+        spread = None if field is None else spread_field(field[None])
+        frames = np.empty((FRAMES, height, width, 3), np.uint8)
+
+        def run(window: Window) -> None:
+            blurred = self._tensor(canvas, window)
+            part = self._generate(blurred, _half(spread, window.seen), window)
+            top, bottom, left, right = window.own
+            frames[:, top:bottom, left:right] = part[:, : height - top, : width - left]
+
+        self._tiled(canvas, Generator.reach, run)
+        return frames
+
+    def _generate(self, blurred: Tensor, field: Tensor | None, window: Window) -> Image:
+        """The pixels that a tile owns, as ``(7, h, w, 3)`` uint8: cropped and rounded on the device, copied once."""
+        top, bottom, left, right = _inside(window)
+        sharp = self.net(blurred, field)[0, :, :, top:bottom, left:right]
+        rounded: Tensor = sharp.mul(255).round_().clamp_(0, 255).to(torch.uint8)
+        pixels: Image = rounded.permute(0, 2, 3, 1).cpu().numpy()
+        return pixels
+
+    def _tensor(self, canvas: Image, window: Window) -> Tensor:
+        top, bottom, left, right = window.seen
+        part = torch.from_numpy(canvas[top:bottom, left:right]).to(self.device)
+        return part.permute(2, 0, 1)[None].float().div_(255).contiguous(memory_format=torch.channels_last)
+
+    def _tiled(self, canvas: Image, reach: int, run: Callable[[Window], None]) -> None:
+        """Run over all tiles; when memory ends, start again with tiles half the side."""
+        while True:
+            try:
+                with torch.inference_mode():
+                    for window in windows(*canvas.shape[:2], self.tile, reach):
+                        run(window)
+                return
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._shrink_tiles()
+
+    def _shrink_tiles(self) -> None:
+        if self.tile <= SMALLEST_TILE:
+            raise DeviceError(f"{self.device}: out of memory even with {self.tile}-pixel tiles; use --max-side or --device cpu")
+        self.tile = max(SMALLEST_TILE, self.tile // 2 // CELL * CELL)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _canvas(photo: Image) -> Image:
+    """The photo with sides brought up to multiples of 16 at the right and bottom: mirrored, or repeated if it is tiny."""
+    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8 or 0 in photo.shape:
+        raise ValueError(f"a photo is a (H, W, 3) uint8 array, not {photo.shape} {photo.dtype}")
+    down, right = -photo.shape[0] % CELL, -photo.shape[1] % CELL
+    if not down and not right:
+        return np.ascontiguousarray(photo)
+    mode = "reflect" if down < photo.shape[0] and right < photo.shape[1] else "edge"
+    return np.pad(photo, ((0, down), (0, right), (0, 0)), mode=mode)  # type: ignore[call-overload]
+
+
+def _inside(window: Window) -> tuple[int, int, int, int]:
+    """A tile's own pixels in coordinates of what it sees."""
+    (top, bottom, left, right), (above, _, before, _) = window.own, window.seen
+    return top - above, bottom - above, left - before, right - before
+
+
+def _cells(field: Tensor, area: tuple[int, int, int, int]) -> Tensor:
+    top, bottom, left, right = (edge // CELL for edge in area)
+    return field[:, top:bottom, left:right]
+
+
+def _half(spread: Tensor | None, area: tuple[int, int, int, int]) -> Tensor | None:
+    if spread is None:
+        return None
+    top, bottom, left, right = (edge // 2 for edge in area)
+    return spread[:, :, top:bottom, left:right]

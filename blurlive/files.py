@@ -1,0 +1,22 @@
+"""A file is replaced, never half written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replaced_whole(file: Path) -> Iterator[Path]:
+    """A temporary path beside ``file`` to write to; renamed to ``file`` at the end, removed if anything goes wrong.
+
+    The temporary keeps the suffix, since encoders choose their container by it.
+    """
+    part = file.with_name(f".{file.stem}.{os.getpid()}.part{file.suffix}")
+    try:
+        yield part
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)

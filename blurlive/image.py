@@ -1,0 +1,172 @@
+"""All decoding: a photo of any common kind comes in, upright 8-bit sRGB pixels come out.
+
+    photo = load_photo("IMG_0042.jpg")
+    photo.pixels.shape  # (3024, 4032, 3)
+
+Whatever is wrong with a file ends in an `InputError` of one line that names it. `sources` says where photos come from,
+`colour` turns every pixel format into sRGB.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, ImageOps
+
+from .colour import plain, to_srgb
+from .errors import InputError, UsageError
+from .sniff import RAW, is_heif, is_raw, looks_like
+from .sources import SUFFIXES, find_photos, opened, shown
+
+__all__ = ["MAX_PIXELS", "SUFFIXES", "Photo", "find_photos", "load_photo"]
+
+MAX_PIXELS = 200_000_000
+"""Largest photo that is read unless told otherwise: 600 MB of pixels."""
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP", "GIF", "PPM")  # and no other: EPS would start Ghostscript
+_BAND = 256  # rows
+_CHANNELS = frozenset("RGBACMYKX")
+_TAG_BITS, _TAG_PLANES = 258, 284  # TIFF 6.0, section 8
+_pillow_lock = threading.Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A decoded photo: ``pixels (H, W, 3)`` uint8 sRGB, upright; ``name`` for outputs (the file's stem; "stdin" for
+    standard input) and ``source`` for messages (the path as given; "-")."""
+
+    pixels: NDArray[np.uint8]
+    name: str
+    source: str
+
+
+def load_photo(source: str | Path | BinaryIO, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Decode the photo in a file, in a binary stream or, for "-", on standard input.
+
+    Reads JPEG, PNG, WebP, TIFF, AVIF, BMP, GIF, PPM and, with the ``heic`` extra, HEIC; an animation's first frame.
+    EXIF orientation and colour profile are applied, transparent parts laid on white; `colour.plain` says how deep
+    grey is scaled. With ``max_side`` a photo whose longer side has more pixels than that is shrunk to it (Lanczos).
+    Threads take turns: Pillow's limit and Python's warnings, both set here, belong to the whole process.
+
+    Raises `InputError` for anything wrong with the photo, more than ``max_pixels`` pixels included, and `UsageError`
+    for a ``max_side`` below 1.
+    """
+    if max_side is not None and max_side < 1:
+        raise UsageError(f"max_side is {max_side}; give the longer side in pixels, 1 or more")
+    name = shown(source)
+    with opened(source) as stream, _memory_for(name), _pillow(max_pixels):
+        # Nested, so that no name here keeps a picture alive that the next step has replaced.
+        pixels = _pixels(to_srgb(_fitted(_identified(stream, name, max_pixels), name, max_side)))
+    return Photo(pixels, "stdin" if name == "-" else Path(name).stem, name)
+
+
+@contextlib.contextmanager
+def _memory_for(name: str) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise InputError(f"{name}: decoding it needs more memory than there is; make the photo smaller first") from None
+
+
+@contextlib.contextmanager
+def _pillow(max_pixels: int) -> Iterator[None]:
+    """Pillow with our limit in place of its own, and without warnings."""
+    with _pillow_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def _identified(stream: BinaryIO, name: str, max_pixels: int) -> ImageFile.ImageFile:
+    """The photo with its header read and its pixels not."""
+    stream.seek(0)
+    head = stream.read(64)
+    formats = (*_FORMATS, _heif(name)) if is_heif(head) else _FORMATS
+    try:
+        image = Image.open(stream, formats=formats)
+    except MemoryError:
+        raise
+    except Image.DecompressionBombError:
+        raise InputError(_too_large(name, max_pixels)) from None
+    except Exception as error:  # hostile files draw struct, zlib, Value, Key and more errors from Pillow
+        raise InputError(f"{name}: {looks_like(head, name)}") from error
+    if image.width * image.height > max_pixels:
+        raise InputError(_too_large(name, max_pixels))
+    if image.format == "TIFF" and is_raw(head, name, getattr(image, "tag_v2", {})):
+        raise InputError(f"{name}: {RAW}")  # Pillow would give its thumbnail
+    return image
+
+
+def _too_large(name: str, max_pixels: int) -> str:
+    return f"{name}: has more than {max_pixels / 1e6:g} million pixels; make the photo smaller first"
+
+
+def _heif(name: str) -> str:
+    """Teach Pillow to read HEIC."""
+    try:
+        import pillow_heif
+    except ImportError:
+        raise InputError(f'{name}: is a HEIC photo; to read it: pip install "blurlive[heic]"') from None
+    pillow_heif.register_heif_opener()
+    return "HEIF"
+
+
+def _fitted(image: ImageFile.ImageFile, name: str, max_side: int | None) -> Image.Image:
+    """The photo decoded, `plain`, upright, and no larger than ``max_side``.
+
+    A JPEG is decoded at a half, a quarter or an eighth where that leaves twice the size that is wanted, or more.
+    """
+    factor = min(1.0, (max_side or max(image.size)) / max(image.size))
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    drafted = image.draft(None, (2 * size[0], 2 * size[1])) if factor < 1 else None
+    _load(image, name)
+    fitted = plain(image)
+    del image  # free it, unless it is the same
+    if factor < 1:
+        fitted = fitted.resize(size, Image.Resampling.LANCZOS, box=drafted[1] if drafted else None)
+    with contextlib.suppress(Exception):  # broken EXIF: the photo stays as it lies
+        ImageOps.exif_transpose(fitted, in_place=True)
+    return fitted
+
+
+def _load(image: ImageFile.ImageFile, name: str) -> None:
+    try:
+        _mend_planar(image)
+        image.load()
+    except MemoryError:
+        raise
+    except Exception as error:  # as for `_identified`
+        raise InputError(f"{name}: is damaged or cut short; copy it again or export it anew") from error
+
+
+def _mend_planar(image: ImageFile.ImageFile) -> None:
+    """Pillow (13.0) reads each channel of an uncompressed planar 16-bit TIFF as if it had 8 bits."""
+    tags: Any = getattr(image, "tag_v2", {})
+    if tags.get(_TAG_BITS, ())[:1] == (16,) and tags.get(_TAG_PLANES) == 2:
+        word = ";16B" if tags.prefix == b"MM" else ";16L"
+        image.tile = [_widened(tile, word) for tile in image.tile]
+
+
+def _widened(tile: Any, word: str) -> Any:
+    channel, *rest = tile.args
+    return tile._replace(args=(channel + word, *rest)) if channel in _CHANNELS else tile
+
+
+def _pixels(image: Image.Image) -> NDArray[np.uint8]:
+    """``(H, W, 3)`` of an RGB image, copied in bands: NumPy's own way holds the photo three times."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, _BAND):
+        bottom = min(top + _BAND, image.height)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
+    return pixels

@@ -1,0 +1,186 @@
+"""Weights: where they are, whether they are what they claim, and how a network is built from them.
+
+A weights file is a safetensors file that describes itself: architecture, stage, recipe, data and licence are JSON in its metadata.
+It is asked for by the name of a bundled file, by a path, or by ``hf://org/repo[@revision]/file``. Pickles are never loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .errors import OutputError, WeightsError
+from .files import replaced_whole
+from .models.restorer import Restorer, RestorerConfig, restorer_config
+
+DEFAULT = "blurlive-base"
+"""Name of the bundled weights that are used when none are asked for."""
+FORMAT = "blurlive-1"
+SUMS = "SHA256SUMS"
+HUB = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?/(?P<file>.+)")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a weights file says of itself. ``about`` holds stage, recipe, data, licence and figures."""
+
+    file: Path
+    config: RestorerConfig
+    about: dict[str, Any]
+    parameters: int
+
+
+def bundled_folder() -> Path:
+    """The folder of the bundled weights: inside the installed package, or ``weights/`` of a checkout."""
+    here = Path(__file__).resolve().parent
+    installed = here / "bundled"
+    return installed if installed.is_dir() else here.parent / "weights"
+
+
+def bundled() -> dict[str, Path]:
+    """Bundled weights files by name."""
+    return {file.stem: file for file in sorted(bundled_folder().glob("*.safetensors"))}
+
+
+def find(weights: str | Path | None = None, *, offline: bool = False) -> Path:
+    """The file of a bundled name, a path or an ``hf://`` address (downloaded to the Hub's cache unless ``offline``).
+
+    Raises :class:`WeightsError` that lists the bundled names if there is no such thing.
+    """
+    asked = str(weights or DEFAULT)
+    if asked.startswith("hf://"):
+        return _from_hub(asked, offline=offline)
+    named = bundled().get(asked)
+    if named is not None:
+        return named
+    file = Path(asked).expanduser()
+    if file.is_dir():
+        raise WeightsError(f"{asked}: is a folder; give the .safetensors file in it")
+    if not file.is_file():
+        names = ", ".join(bundled()) or "none"
+        raise WeightsError(f"{asked}: no such weights; give a .safetensors file, hf://org/repo/file, or one of: {names}")
+    return file
+
+
+def _from_hub(address: str, *, offline: bool) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    match = HUB.fullmatch(address)
+    if match is None:
+        raise WeightsError(f"{address}: not a Hub address; write hf://org/repo/file or hf://org/repo@revision/file")
+    repo, revision, file = match["repo"], match["revision"], match["file"]
+    try:
+        return Path(hf_hub_download(repo, file, revision=revision, local_files_only=offline))
+    except LocalEntryNotFoundError:
+        hint = "run once without --offline" if offline else "check the network, or use the bundled weights"
+        raise WeightsError(f"{address}: not in the cache and not to be had; {hint}") from None
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise WeightsError(f"{address}: cannot be downloaded ({reason}); check repository, revision and file name") from error
+
+
+def read_card(file: Path) -> Card:
+    """Read a file's own description without its tensors. Raises :class:`WeightsError` if it is none of ours."""
+    try:
+        with safe_open(file, framework="pt") as stored:
+            metadata = stored.metadata() or {}
+            sizes = [stored.get_slice(name).get_shape() for name in stored.keys()]  # noqa: SIM118  # not a mapping
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(_unreadable(file, error)) from error
+    if metadata.get("format") != FORMAT:
+        raise WeightsError(f"{file}: safetensors, but not blurlive weights ({FORMAT}); train or download some")
+    try:
+        config = restorer_config(json.loads(metadata["architecture"]))
+        about = dict(json.loads(metadata["about"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise WeightsError(f"{file}: its description is damaged or of a newer version ({error}); upgrade blurlive") from error
+    return Card(file, config, about, sum(int(torch.Size(size).numel()) for size in sizes))
+
+
+def _unreadable(file: Path, error: Exception) -> str:
+    if file.suffix in {".pt", ".pth", ".ckpt", ".bin", ".pkl"}:
+        return f"{file}: a pickle can run code when loaded; turn it into safetensors with `blurlive weights convert`"
+    return f"{file}: cannot be read as safetensors ({str(error).splitlines()[0]}); download it again"
+
+
+def load(weights: str | Path | None = None, *, offline: bool = False) -> tuple[Restorer, Card]:
+    """A restorer in fp32 on the CPU, ready to infer, and its card. Raises :class:`WeightsError`."""
+    card = read_card(find(weights, offline=offline))
+    with torch.device("meta"):
+        net = Restorer(card.config)
+    try:
+        with safe_open(card.file, framework="pt") as stored:
+            tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
+        net.load_state_dict(tensors, assign=True)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise WeightsError(f"{card.file}: the tensors do not fit the network it describes ({reason})") from error
+    return net.eval().requires_grad_(False), card
+
+
+def save(net: Restorer, file: Path, about: Mapping[str, Any], dtype: torch.dtype = torch.float16) -> None:
+    """Write a self-describing weights file, whole or not at all. Raises :class:`OutputError`."""
+    tensors: dict[str, Tensor] = {
+        name: value.detach().to("cpu", dtype).contiguous() for name, value in net.state_dict().items()
+    }
+    metadata = {
+        "format": FORMAT,
+        "architecture": json.dumps(net.config.as_dict()),
+        "about": json.dumps(dict(about)),
+    }
+    try:
+        with replaced_whole(file) as part:
+            save_file(tensors, part, metadata)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"{file}: cannot be written ({error}); choose another folder or free some space") from error
+
+
+def convert(source: Path, target: Path) -> Path:
+    """Turn a legacy pickle of a blurlive state dict into a weights file; ``weights_only``, so that no code in it runs.
+
+    The pickle holds ``{"architecture": ..., "about": ..., "tensors": {...}}``. Raises :class:`WeightsError`.
+    """
+    try:
+        stored = torch.load(source, map_location="cpu", weights_only=True)
+        net = Restorer(restorer_config(stored["architecture"]))
+        net.load_state_dict(stored["tensors"])
+    except FileNotFoundError:
+        raise WeightsError(f"{source}: no such file") from None
+    except Exception as error:  # a hostile or foreign pickle can raise anything at all
+        reason = " ".join(str(error).split())[:160]
+        raise WeightsError(f"{source}: not a pickle of blurlive tensors that is safe to read ({reason})") from error
+    save(net, target, stored.get("about", {}))
+    return target
+
+
+def sha256(file: Path) -> str:
+    """Hex digest of a file, as in ``SHA256SUMS``."""
+    with file.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()
+
+
+def verify(file: Path) -> str:
+    """Digest of a weights file that loads; a bundled one must match ``SHA256SUMS``. Raises :class:`WeightsError`."""
+    load(file)
+    digest = sha256(file)
+    expected = _pinned().get(file.name) if file.parent == bundled_folder() else None
+    if expected not in (None, digest):
+        raise WeightsError(f"{file}: sha256 is {digest[:12]}…, expected {str(expected)[:12]}…; reinstall blurlive")
+    return digest
+
+
+def _pinned() -> dict[str, str]:
+    sums = bundled_folder() / SUMS
+    rows = (line.split(maxsplit=1) for line in sums.read_text().splitlines()) if sums.is_file() else ()
+    return {name.strip(): digest for digest, name in rows}
