@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -415,6 +416,17 @@ def test_command_writes_table_and_json(data: Path) -> None:
     assert (row["clip"], row["method"], len(row["best"]["psnr"]), row["best"]["lpips"]) == ("clip_2", "theirs", 7, None)
     assert report["wins"]["theirs"][BLURRED] == 3
     assert report["settings"]["gamma"] == 2.2
+
+
+def test_readme_tables_come_out_of_the_json(data: Path) -> None:
+    assert scored(data)[0] == 0
+    script = Path(__file__).parent.parent / "benchmarks/tables.py"
+    result = subprocess.run(
+        [sys.executable, script, data.parent / "out.json"], capture_output=True, text=True, check=True
+    )
+    gain = json.loads((data.parent / "out.json").read_text())["methods"][2]["gain"]
+    assert "3 clips" in result.stdout
+    assert f"| theirs | {gain['mean']:+.2f} ({gain['worst']:+.2f}) |" in result.stdout
 
 
 def test_command_skips_what_is_broken_and_exits_with_8(data: Path) -> None:

@@ -103,10 +103,10 @@ def evaluate(
     result = make_report(data, settings, methods, journal.of(clips, methods), broken)
     if json is not None:
         result.write(json)
-    if report is not None:
-        write_page(report, result, find_clips(data, gamma), methods, report_clips)
     if not quiet:
         _show(result)
+    if report is not None:
+        write_page(report, result, find_clips(data, gamma), methods, report_clips)
     if broken:
         raise DataError(f"{data}: not everything could be scored ({len(broken)} skipped); first reason: {broken[0]}")
 

@@ -17,7 +17,8 @@ class Camera:
     """Odds of what a camera adds.
 
     ``linear`` is the share of exposures summed without a tone curve (gamma 1); the rest uses gamma 2.2, the convention
-    of the GoPro benchmark code. ``lights`` make highlights brighter than white before the sum, so that they smear as lamps at night do.
+    of the GoPro benchmark code. ``lights`` make highlights brighter than white before the sum, so that they smear as
+    lamps at night do.
     """
 
     linear: float = 0.2

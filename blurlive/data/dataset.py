@@ -1,31 +1,49 @@
-"""Batches of synthesised sequences as tensors; every batch is a function of (seed, step, rank) alone."""
+"""Batches of sequences as tensors; every batch is a function of (seed, step, rank) alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from ..errors import DataError
 from .photos import PhotoBank
-from .synthesis import SceneSpec, synthesize
+from .source import Source
+from .synthesis import SceneSpec, synthesize_pair
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class Batch:
-    """``blurred (N, 3, S, S)`` and ``sharp (N, 7, 3, S, S)``, uint8 RGB; ``motion (N, 2, S, S)`` in pixels, first to last frame."""
+    """``blurred (N, 3, S, S)`` and ``sharp (N, 7, 3, S, S)``, uint8 RGB; ``motion (N, 2, S, S)``, float32, in pixels from
+    first frame to last."""
 
     blurred: Tensor
     sharp: Tensor
     motion: Tensor
 
+    def to(self, device: torch.device) -> Batch:
+        return Batch(*(getattr(self, part.name).to(device, non_blocking=True) for part in fields(self)))
 
-def make_batch(bank: PhotoBank, spec: SceneSpec, size: int, count: int, key: tuple[int, ...]) -> Batch:
+
+@dataclass(frozen=True)
+class FlowBatch:
+    """``first`` and ``last (N, 3, S, S)``, uint8 RGB; ``flow (N, 2, S, S)``, float32, in pixels from first to last."""
+
+    first: Tensor
+    last: Tensor
+    flow: Tensor
+
+
+def make_batch(source: Source, size: int, count: int, key: tuple[int, ...]) -> Batch:
     """``count`` sequences drawn from generators seeded by ``key`` and their place in the batch."""
-    items = [synthesize(np.random.default_rng([*key, i]), bank, size, spec) for i in range(count)]
+    items = source.sequences(key, count, size)
     return Batch(
         torch.from_numpy(np.stack([s.blurred for s in items])).permute(0, 3, 1, 2).contiguous(),
         torch.from_numpy(np.stack([s.sharp for s in items])).permute(0, 1, 4, 2, 3).contiguous(),
@@ -33,24 +51,37 @@ def make_batch(bank: PhotoBank, spec: SceneSpec, size: int, count: int, key: tup
     )
 
 
-class Stream(IterableDataset[Batch]):
-    """Endless batches from ``start`` on; worker w of W makes every W-th, so that their order does not depend on W."""
+def make_flow_batch(bank: PhotoBank, spec: SceneSpec, size: int, count: int, key: tuple[int, ...]) -> FlowBatch:
+    """``count`` pairs of frames with their exact flow, drawn as :func:`make_batch` draws."""
+    pairs = [synthesize_pair(np.random.default_rng([*key, i]), bank, size, spec) for i in range(count)]
+    return FlowBatch(
+        torch.from_numpy(np.stack([p.first for p in pairs])).permute(0, 3, 1, 2).contiguous(),
+        torch.from_numpy(np.stack([p.last for p in pairs])).permute(0, 3, 1, 2).contiguous(),
+        torch.from_numpy(np.stack([p.flow for p in pairs])),
+    )
 
-    def __init__(
-        self, bank: PhotoBank, spec: SceneSpec, size: int, batch: int, seed: int, rank: int = 0, start: int = 0
-    ) -> None:
-        self.bank, self.spec, self.size, self.batch = bank, spec, size, batch
-        self.seed, self.rank, self.start = seed, rank, start
 
-    def __iter__(self) -> Iterator[Batch]:
+class Stream(IterableDataset[Item | DataError], Generic[Item]):
+    """Endless ``make(step)`` from ``start`` on; worker w of W makes every W-th, so that their order does not depend on W."""
+
+    def __init__(self, make: Callable[[int], Item], start: int = 0) -> None:
+        self.make, self.start = make, start
+
+    def __iter__(self) -> Iterator[Item | DataError]:
         worker = get_worker_info()
         first, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
         step = self.start + first
         while True:
-            yield make_batch(self.bank, self.spec, self.size, self.batch, (self.seed, step, self.rank))
+            try:
+                yield self.make(step)
+            except DataError as error:  # raised in a worker, it would arrive wrapped in that worker's traceback
+                yield error
             step += stride
 
 
-def loader(stream: Stream, workers: int) -> Iterator[Batch]:
-    """Batches made ahead by ``workers`` processes (0: in this one)."""
-    return iter(DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None))
+def loader(stream: Stream[Item], workers: int) -> Iterator[Item]:
+    """Items made ahead by ``workers`` processes (0: in this one). Raises the :class:`DataError` that making one raised."""
+    for item in DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None):
+        if isinstance(item, DataError):
+            raise item
+        yield item

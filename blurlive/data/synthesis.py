@@ -2,7 +2,8 @@
 
 A scene is a background and up to three cut-outs with soft edges, each a photo on a plane with a motion of its own.
 Frames are rendered at ``6n + 1`` instants; every n-th is one of the seven sharp frames and the mean of all, in linear
-light, is the blurred photo (Sec. 3: F is the average). ``n`` > 1 is a continuous exposure, ``n`` = 1 the plain average of seven.
+light, is the blurred photo (Sec. 3: F is the average). ``n`` > 1 is a continuous exposure, ``n`` = 1 the plain average
+of seven.
 Averages of two or three frames are double exposures: what slow motion feeds back to G (Sec. 4.3), what stage 2 trains on.
 """
 
@@ -28,7 +29,8 @@ Float = NDArray[np.float32]
 class SceneSpec:
     """What may happen in a synthesised scene; probabilities unless told otherwise.
 
-    ``objects`` are the odds of 0, 1, 2, 3 cut-outs; ``parallax`` that a cut-out moves as the camera does, only nearer or farther;
+    ``objects`` are the odds of 0, 1, 2, 3 cut-outs; ``parallax`` that a cut-out moves as the camera does, only nearer
+    or farther;
     ``exposures`` the odds of averages of 7, 3 and 2 frames; ``plain`` that an average of 7 has no instants in between and
     ``half`` that it has one; ``backwards`` draws both orders, its absence plays every scene to the right.
     """
@@ -78,6 +80,25 @@ def synthesize(rng: np.random.Generator, bank: PhotoBank, size: int, spec: Scene
     return Sequence(exposure.finish(), frames, travel.astype(np.float32))
 
 
+@dataclass(frozen=True)
+class Pair:
+    """A training example of the flow network: two frames ``(S, S, 3)`` uint8 RGB, and ``flow (2, S, S)``, float32: where
+    each pixel of ``first`` goes, in pixels."""
+
+    first: Image
+    last: Image
+    flow: Float
+
+
+def synthesize_pair(rng: np.random.Generator, bank: PhotoBank, size: int, spec: SceneSpec) -> Pair:
+    """First and last frame of a random scene with the exact flow between them, hidden pixels included."""
+    length = 0.0 if rng.random() < spec.motion.still else mo.draw_length(rng, spec.motion)
+    layers = _scene(rng, bank, size, length, spec)
+    layers = [replace(layer, motion=layer.motion[::FINEST]) for layer in layers]
+    frames = _render(layers, size, FRAMES, 1, Exposure(rng, spec.camera))
+    return Pair(frames[0], frames[-1], _travel(layers, size, at=0).astype(np.float32))
+
+
 def _subframes(rng: np.random.Generator, reach: float, spec: SceneSpec) -> int:
     """Instants from one sharp frame to the next; without ghosts (steps under 1.5 pixels) where the odds ask for it."""
     draw = rng.random()
@@ -88,9 +109,7 @@ def _subframes(rng: np.random.Generator, reach: float, spec: SceneSpec) -> int:
     return next((n for n in (2, 3) if 2 * reach / 6 / n < 1.5), FINEST)
 
 
-def _scene(
-    rng: np.random.Generator, bank: PhotoBank, size: int, length: float, spec: SceneSpec
-) -> list[_Layer]:
+def _scene(rng: np.random.Generator, bank: PhotoBank, size: int, length: float, spec: SceneSpec) -> list[_Layer]:
     """Background and cut-outs with their motions at the finest instants."""
     times = np.linspace(0, 1, (FRAMES - 1) * FINEST + 1)
     shake = mo.camera(rng, times, size, length, spec.motion)
@@ -132,20 +151,21 @@ def _blob(rng: np.random.Generator, side: int) -> Float:
     return np.asarray(mask, np.float32)
 
 
-def _travel(layers: list[_Layer], size: int) -> mo.Array:
-    """Exact travel of what is seen at the middle instant: the top-most layer that is more than half opaque."""
-    seen = mo.travel(layers[0].motion, size)
+def _travel(layers: list[_Layer], size: int, at: int | None = None) -> mo.Array:
+    """Exact travel of what is seen at instant ``at`` (the middle): the top-most layer that is more than half opaque."""
+    at = len(layers[0].motion) // 2 if at is None else at
+    seen = mo.travel(layers[0].motion, size, at)
     for layer in layers[1:]:
-        _, alpha = _warp(layer, len(layer.motion) // 2, size)
+        _, alpha = _warp(layer, at, size)
         assert alpha is not None
-        seen = np.where(alpha[..., 0] > 0.5, mo.travel(layer.motion, size), seen)
+        seen = np.where(alpha[..., 0] > 0.5, mo.travel(layer.motion, size, at), seen)
     return seen
 
 
 def _render(layers: list[_Layer], size: int, exposed: int, subframes: int, exposure: Exposure) -> Image:
     """The seven sharp frames ``(7, S, S, 3)``; every instant that the shutter saw goes into ``exposure``."""
     instants = (FRAMES - 1) * subframes + 1
-    in_blur = set(range(instants)) if exposed == 7 else set(np.linspace(0, instants - 1, exposed).astype(int).tolist())
+    in_blur = shutter(instants, exposed)
     frames: list[Image] = []
     still = [bool(np.ptp(layer.motion, 0).max() < 1e-9) for layer in layers]
     cache: dict[int, tuple[Image, Float | None]] = {}
@@ -161,6 +181,11 @@ def _render(layers: list[_Layer], size: int, exposed: int, subframes: int, expos
         if k % subframes == 0:
             frames.append(exposure.develop(picture))
     return np.stack(frames)
+
+
+def shutter(instants: int, exposed: int) -> set[int]:
+    """Which of ``instants`` the blurred photo holds: all for an average of 7, else ``exposed`` of them from end to end."""
+    return set(range(instants)) if exposed == FRAMES else set(np.linspace(0, instants - 1, exposed).astype(int).tolist())
 
 
 def _warp(layer: _Layer, instant: int, size: int) -> tuple[Image, Float | None]:

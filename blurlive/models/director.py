@@ -46,7 +46,7 @@ class Director(nn.Module):
     directional derivatives at three scales (fixed, no weights) and not at pixels.
     """
 
-    reach = 144
+    reach = 112
     """Pixels around a cell that can change it (tested)."""
 
     def __init__(self, config: DirectorConfig | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,18 +12,26 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as validated
 
+from ..data.source import KINDS
 from ..data.synthesis import SceneSpec
 from ..errors import ConfigError
 from ..models.restorer import RestorerConfig
+from .initial import architecture
+from .recipes import recipe_values
+from .stages import STAGES
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where examples come from. ``path`` is a folder of photos; ``size`` the side of a crop in pixels."""
+    """Where examples come from. ``path`` is a folder of photos, frames or videos (``kind`` tells which where ``auto`` errs);
+    ``size`` the side of a crop in pixels; ``crops`` how many are cut from each window of real frames; ``validation``
+    how many sequences are held out."""
 
     path: Path = Path("photos")
+    kind: str = "auto"
     size: int = 128
     batch: int = 8
+    crops: int = 1
     workers: int = 1
     validation: int = 48
     scene: SceneSpec = field(default_factory=SceneSpec)
@@ -30,13 +39,15 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """``muon`` and ``adamw`` are learning rates; 0 for ``muon`` gives all parameters to AdamW.
+    """``muon`` and ``adamw`` are learning rates; 0 for ``muon`` gives all parameters to AdamW. ``critic`` is the
+    discriminator's. ``clip`` bounds the norm of each network's gradient; 0 does not.
 
     The rates rise over ``warmup`` steps, stay, and fall linearly to ``floor`` (a share) over the last ``decay`` steps.
     """
 
     muon: float = 0.01
     adamw: float = 1e-3
+    critic: float = 1e-4
     warmup: int = 50
     decay: int = 1500
     floor: float = 0.01
@@ -46,43 +57,147 @@ class OptimConfig:
 
 @validated(frozen=True, config=ConfigDict(extra="forbid"))
 class TrainConfig:
-    """A whole run. ``losses`` weighs the loss terms of the stage by name; an unknown name is an error."""
+    """A whole run. ``losses`` weighs the loss terms of the stage by name; an unknown name is an error, 0 leaves one out.
+
+    ``init`` is the run or weights that the stage starts from. ``features`` is ``auto``, ``none``, ``derivatives``, a file
+    or ``hf://`` address; ``flow_net`` the same but for ``derivatives``. ``frames_from`` says which seven frames stages 2
+    and 3 average: those that the previous stage ``recovered`` (the paper's) or the ``sharp`` ones. ``gamma`` is that
+    average's. ``triples`` is how many of the nine (Eq. 7) each step draws. ``bf16`` is ``auto``, ``on`` or ``off``.
+    """
 
     stage: str = "base"
+    recipe: str = "blurlive"
+    init: str = ""
     seed: int = 0
     steps: int = 6000
     losses: dict[str, float] = field(default_factory=lambda: {"frames": 1.0, "direction": 1.0})
+    features: str = "auto"
+    flow_net: str = "auto"
+    frames_from: str = "sharp"
+    gamma: float = 1.0
+    triples: int = 9
     model: RestorerConfig = field(default_factory=RestorerConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
+    device: str = "auto"
+    bf16: str = "auto"
     log_every: int = 20
     validate_every: int = 250
     save_minutes: float = 3.0
 
 
+FREE_TO_CHANGE = {"steps", "log_every", "validate_every", "save_minutes", "device", "bf16"}
+"""What ``--resume`` may change, beside ``data.path`` and ``data.workers``: nothing that the batches depend on."""
+
+
 def read_config(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
-    """Defaults, then the TOML file, then ``overrides`` (dotted names). Raises :class:`ConfigError` naming the key."""
-    values = _read_toml(file) if file else {}
+    """The recipe's values, then the TOML file, then ``overrides`` (dotted names). Raises :class:`ConfigError` naming the key.
+
+    A run with ``init`` takes over the architecture of what it starts from, unless it sets ``model`` itself.
+    """
+    given = _read_toml(file) if file else {}
     for name, value in (overrides or {}).items():
+        _put(given, name.split("."), value)
+    values = recipe_values(str(given.get("recipe", "blurlive")), str(given.get("stage", "base")))
+    if given.get("init") and "model" not in given:
+        values["model"] = architecture(str(given["init"])).as_dict()
+    return _validated(_merged(values, given), str(file or "configuration"))
+
+
+def stored_config(about: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> TrainConfig:
+    """The configuration in a checkpoint's metadata, with the few ``overrides`` that a run which goes on can take."""
+    values = json.loads(about["config"])
+    for name, value in (overrides or {}).items():
+        if name not in FREE_TO_CHANGE | {"data.path", "data.workers"}:
+            raise ConfigError(f"{name}: cannot change in a run that goes on; start a new one with --init instead of --resume")
         _put(values, name.split("."), value)
+    return _validated(values, "checkpoint")
+
+
+def as_values(config: TrainConfig) -> dict[str, Any]:
+    """Plain JSON-ready values of a whole configuration."""
+    values: dict[str, Any] = TypeAdapter(TrainConfig).dump_python(config, mode="json")
+    return values
+
+
+def to_toml(config: TrainConfig) -> str:
+    """The whole configuration as TOML that :func:`read_config` takes."""
+    return "\n".join(_toml(as_values(config), ()))
+
+
+def _toml(values: Mapping[str, Any], above: tuple[str, ...]) -> list[str]:
+    tables = {key: value for key, value in values.items() if isinstance(value, dict)}
+    rows = [f"{key} = {json.dumps(value)}" for key, value in values.items() if key not in tables]
+    for key, table in tables.items():
+        rows += ["", f"[{'.'.join((*above, key))}]", *_toml(table, (*above, key))]
+    return rows
+
+
+def _validated(values: dict[str, Any], where: str) -> TrainConfig:
     try:
-        return TypeAdapter(TrainConfig).validate_python(values)
+        config: TrainConfig = TypeAdapter(TrainConfig).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{file or 'configuration'}: {where}: {first['msg']}") from error
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{where}: {name}: {first['msg']}") from error
+    _sensible(config, where)
+    return config
+
+
+def _sensible(config: TrainConfig, where: str) -> None:
+    """Raise :class:`ConfigError` at values that are of the right type and yet impossible."""
+    choices = {
+        "stage": STAGES,
+        "bf16": ("auto", "on", "off"),
+        "frames_from": ("recovered", "sharp"),
+        "data.kind": KINDS,
+        "model.generator.channels": (1, 3),
+    }
+    values = as_values(config)
+    for name, allowed in choices.items():
+        value = _get(values, name)
+        if value not in allowed:
+            raise ConfigError(f"{where}: {name}: is {value!r}; use {', '.join(map(str, allowed))}")
+    if config.data.size < 32 or config.data.size % 16:
+        raise ConfigError(f"{where}: data.size: is {config.data.size}; use a multiple of 16 of at least 32")
+    for name in ("steps", "data.batch", "log_every", "validate_every", "triples"):
+        if _get(values, name) < 1:
+            raise ConfigError(f"{where}: {name}: is {_get(values, name)}; use 1 or more")
+    unknown = set(config.losses) - set(STAGES[config.stage].terms)
+    if unknown:
+        has = ", ".join(STAGES[config.stage].terms)
+        raise ConfigError(f"{where}: losses: no such term in stage {config.stage}: {', '.join(sorted(unknown))}; it has {has}")
+    if config.stage != "base" and not config.init:
+        raise ConfigError(f"{where}: stage {config.stage} starts from the stage before it; give its run with --init")
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text())
     except FileNotFoundError:
-        raise ConfigError(f"{file}: no such configuration file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: not valid TOML: {error}") from error
+        raise ConfigError(f"{file}: no such configuration file; check its name") from None
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: not valid TOML ({error}); correct it") from error
 
 
 def _put(values: dict[str, Any], keys: list[str], value: Any) -> None:
     for key in keys[:-1]:
         values = values.setdefault(key, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"{'.'.join(keys)}: {key} is a value, not a table; check the name")
     values[keys[-1]] = value
+
+
+def _get(values: Mapping[str, Any], name: str) -> Any:
+    for key in name.split("."):
+        values = values[key]
+    return values
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``over`` laid over ``base``, table by table."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged

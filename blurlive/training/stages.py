@@ -1,40 +1,198 @@
-"""Stages: given nets and a batch, return named loss terms. The loop weighs them and knows nothing else of a stage."""
+"""Stages: what each computes of a batch, and its named loss terms. The loop weighs them and knows nothing else of a stage.
+
+A stage is a *pass* (the tensors of one step, each computed when a term first asks for it) and a table of terms, small
+functions of that pass. Only terms with a weight are asked, so a recipe pays for nothing it does not use.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .. import losses
 from ..data.dataset import Batch
 from ..models.director import cells, direction, line, signed_like
-from ..models.generator import CELL, spread_field
-from ..models.restorer import Restorer
+from ..models.generator import CELL
+from .nets import Nets
 
 TRUST_AFTER = 1500
 """Steps after which most examples are directed by the director's own lines instead of the exact motion."""
+TRUST = 0.7
 
 
-def base_step(net: Restorer, batch: Batch, step: int, random: torch.Generator) -> dict[str, Tensor]:
-    """Stage 1 of the shipped recipe: L1 on all seven frames in time order, and the director's line field.
+@dataclass(frozen=True)
+class Settings:
+    """What a stage needs of the configuration; fields as there."""
 
-    The generator is told the direction, so the order of the frames is no guess and no order-invariant loss is needed.
-    It is told the exact direction at first; later mostly what the director sees, each line with its true sign, so that it meets
-    in training the errors that it will meet in use.
+    recovered: bool = False
+    gamma: float = 1.0
+    triples: int = 9
+    start: int = 0
+    """Steps that count as done before the first, for :data:`TRUST_AFTER`: a later stage starts with full trust."""
+
+
+class Pass:
+    """Stage 1, the BaseGAN (Sec. 3.1): one blurred batch through G.
+
+    A directed G is told the exact direction at first; later mostly what the director sees, each line with its true sign,
+    so that it meets in training the errors that it will meet in use. ``random`` draws on the CPU, the same everywhere.
     """
-    blurred, sharp = batch.blurred.float() / 255, batch.sharp.float() / 255
-    if net.director is None:
-        return {"frames": F.l1_loss(net(blurred), sharp)}
-    truth = direction(cells(batch.motion, CELL))
-    lines = net.director(blurred)
-    field = _mixed_field(truth, lines.detach(), step, random)
-    return {
-        "frames": F.l1_loss(net(blurred, spread_field(field)), sharp),
-        "direction": F.mse_loss(lines, line(truth)),  # L1 would prefer "no line" wherever it is unsure
-    }
+
+    def __init__(self, nets: Nets, batch: Batch, step: int, random: torch.Generator, settings: Settings) -> None:
+        self.nets, self.batch, self.step, self.random, self.settings = nets, batch, step, random, settings
+        self.directed = nets.net.director is not None
+
+    @cached_property
+    def rgb(self) -> Tensor:
+        return self.batch.blurred.float() / 255
+
+    @cached_property
+    def sharp(self) -> Tensor:
+        return self.nets.seen(self.batch.sharp.float() / 255)
+
+    @cached_property
+    def truth(self) -> Tensor:
+        """The exact direction field ``(N, 2, h, w)``."""
+        return direction(cells(self.batch.motion, CELL))
+
+    @cached_property
+    def lines(self) -> Tensor:
+        return self.nets.lines(self.rgb)
+
+    @cached_property
+    def field(self) -> Tensor | None:
+        if not self.directed:
+            return None
+        trust = TRUST * min(1.0, (self.step + self.settings.start) / TRUST_AFTER)
+        own = torch.rand(len(self.truth), 1, 1, 1, generator=self.random).to(self.truth.device) < trust
+        return torch.where(own, signed_like(self.lines.detach(), self.truth), self.truth)
+
+    @cached_property
+    def frames(self) -> Tensor:
+        return self.nets.generate(self.nets.seen(self.rgb), self.field)
+
+    @cached_property
+    def seven(self) -> Tensor:
+        """The seven frames that stages 2 and 3 average: sharp ones, or those that the stage before recovers."""
+        if not self.settings.recovered:
+            return self.sharp
+        with torch.no_grad():
+            truth = self.truth if self.directed else None
+            return self.nets.generate(self.nets.seen(self.rgb), truth, self.nets.before).clamp(0, 1)
 
 
-def _mixed_field(truth: Tensor, lines: Tensor, step: int, random: torch.Generator) -> Tensor:
-    trust = 0.7 * min(1.0, step / TRUST_AFTER)
-    own = torch.rand(len(truth), 1, 1, 1, generator=random) < trust
-    return torch.where(own, signed_like(lines, truth), truth)
+class GramPass(Pass):
+    """Stage 2, the GramGAN (Sec. 3.2): besides, averages of three frames through G, frames 1, 4, 7 of its seven kept."""
+
+    @cached_property
+    def chosen(self) -> list[tuple[int, int, int]]:
+        """Which of the nine triples this step takes."""
+        order = torch.randperm(len(losses.TRIPLES), generator=self.random)[: self.settings.triples]
+        return [losses.TRIPLES[i] for i in sorted(order.tolist())]
+
+    @cached_property
+    def wanted(self) -> Tensor:
+        """``(T, N, 3, C, H, W)``: the chosen triples."""
+        return torch.stack([self.seven[:, list(triple)] for triple in self.chosen])
+
+    @cached_property
+    def got(self) -> Tensor:
+        """``(T, N, 3, C, H, W)``: what G makes of their averages, all in one pass."""
+        blurred = losses.average(self.wanted.flatten(0, 1), self.settings.gamma)
+        field = torch.cat([self._field(last - first) for first, _, last in self.chosen]) if self.directed else None
+        frames = self.nets.generate(blurred, field)[:, [0, 3, 6]]
+        return frames.view_as(self.wanted)
+
+    def _field(self, steps: int) -> Tensor:
+        """Exact directions of a motion that lasts ``steps`` of the six steps from first frame to last."""
+        return direction(cells(self.batch.motion, CELL) * (steps / 6))
+
+    def gram(self) -> Tensor:
+        """Eq. 7, scaled up to nine triples where fewer are drawn."""
+        summands = [losses.gram(self._look(a), self._look(b)) for a, b in zip(self.got, self.wanted, strict=True)]
+        return torch.stack(summands).mean() * len(losses.TRIPLES)
+
+    def _look(self, frames: Tensor) -> Tensor:
+        return self.nets.look(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+
+
+class HeptaPass(Pass):
+    """Stage 3, the HeptaGAN (Sec. 3.3): frames, their average, frames again, their average again."""
+
+    @cached_property
+    def blurred(self) -> Tensor:
+        return losses.average(self.seven, self.settings.gamma)
+
+    @cached_property
+    def out(self) -> Tensor:
+        return self.nets.generate(self.blurred, self.truth if self.directed else None)
+
+    @cached_property
+    def again(self) -> Tensor:
+        return losses.average(self.out, self.settings.gamma)
+
+
+def _perceptual(p: Pass) -> Tensor:
+    return losses.perceptual(p.nets.look(p.frames[:, losses.CENTRE]), p.nets.look(p.sharp[:, losses.CENTRE]))
+
+
+def _flow(p: Pass) -> Tensor:
+    first, last = p.frames[:, 0], p.frames[:, -1]
+    return losses.cycle_flow(p.frames, p.sharp, p.nets.motion(first, last), p.nets.motion(last, first))
+
+
+def _critic(p: Pass) -> Tensor:
+    return losses.discrimination(p.nets.judge(p.sharp, learn=True), p.nets.judge(p.frames.detach(), learn=True))
+
+
+def _direction(p: Pass) -> Tensor:
+    return F.mse_loss(p.lines, line(p.truth))  # L1 would prefer "no line" wherever it is unsure
+
+
+Term = Callable[[Any], Tensor]
+BASE: dict[str, Term] = {
+    "frames": lambda p: F.l1_loss(p.frames, p.sharp),
+    "direction": _direction,
+    "content": lambda p: losses.content_pixel(p.frames, p.sharp),
+    "perceptual": _perceptual,
+    "pair": lambda p: losses.pair(p.frames, p.sharp),
+    "adversarial": lambda p: losses.adversarial(p.nets.judge(p.frames, learn=False)),
+    "critic": _critic,
+    "flow": _flow,
+}
+GRAM: dict[str, Term] = {
+    **BASE,
+    "gram": GramPass.gram,
+    "triples": lambda p: F.l1_loss(p.got, p.wanted),
+}
+HEPTA: dict[str, Term] = {
+    **BASE,
+    "blur_cycle": lambda p: losses.blur_cycle(p.blurred, p.again),
+    "frame_cycle": lambda p: losses.frame_cycle(p.out, p.seven),
+}
+NEEDS = {"perceptual": "features", "gram": "features", "flow": "flow", "adversarial": "critic", "critic": "critic"}
+"""The part of :class:`Nets` without which a term is off."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A pass and its terms."""
+
+    kind: type[Pass]
+    terms: Mapping[str, Term]
+
+    def step(
+        self, nets: Nets, batch: Batch, step: int, random: torch.Generator, asked: Collection[str], settings: Settings
+    ) -> dict[str, Tensor]:
+        """The terms ``asked`` for, by name, each one number with a gradient."""
+        now = self.kind(nets, batch, step, random, settings)
+        return {name: term(now) for name, term in self.terms.items() if name in asked}
+
+
+STAGES = {"base": Stage(Pass, BASE), "gram": Stage(GramPass, GRAM), "hepta": Stage(HeptaPass, HEPTA)}

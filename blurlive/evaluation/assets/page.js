@@ -74,14 +74,18 @@ function hold(role) {
   list.classList.add("hold");
 }
 
-document.querySelectorAll('[data-role="method"] .view').forEach((view) => {
-  view.addEventListener("pointermove", (event) => {
-    if (!view.classList.contains("split")) lay(view, "truth");
-    const box = view.getBoundingClientRect();
-    view.style.setProperty("--x", `${event.clientX - box.left}px`);
-    view.classList.add("split");
+// A method's picture and its crop are split at the same share of their width.
+document.querySelectorAll('[data-role="method"]').forEach((tile) => {
+  const views = [...tile.querySelectorAll(".view")];
+  views.forEach((view) => {
+    view.addEventListener("pointermove", (event) => {
+      if (!tile.classList.contains("split")) views.forEach((one) => lay(one, "truth"));
+      const box = view.getBoundingClientRect();
+      tile.style.setProperty("--x", `${(100 * (event.clientX - box.left)) / box.width}%`);
+      tile.classList.add("split");
+    });
+    view.addEventListener("pointerleave", () => tile.classList.remove("split"));
   });
-  view.addEventListener("pointerleave", () => view.classList.remove("split"));
 });
 
 clips.forEach((clip) => {
@@ -117,3 +121,4 @@ addEventListener("keyup", () => list.classList.remove("hold"));
 
 showAll(0);
 setPlaying(true);
+null.x;

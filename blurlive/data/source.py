@@ -1,0 +1,76 @@
+"""Where training examples come from: one function that recognises photos, frame trees and videos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from PIL import Image as Pillow
+
+from ..errors import DataError
+from .photos import PhotoBank
+from .synthesis import FRAMES, SceneSpec, Sequence, synthesize
+from .windows import FrameTree, VideoFolder, numbered, scene_folders, video_files
+
+KINDS = ("auto", "photos", "frames", "videos")
+
+
+class Source(Protocol):
+    """Anything that makes training examples. ``kind`` is what it was recognised as."""
+
+    kind: str
+
+    def sequences(self, key: tuple[int, ...], count: int, size: int) -> list[Sequence]:
+        """``count`` examples of ``size`` pixels a side: a function of ``key`` and of the files alone."""
+        ...
+
+
+class Photos:
+    """Scenes synthesised from a folder of photos."""
+
+    kind = "photos"
+
+    def __init__(self, root: Path, spec: SceneSpec, split: str = "all") -> None:
+        self.bank, self.spec = PhotoBank(root, split), spec
+
+    def sequences(self, key: tuple[int, ...], count: int, size: int) -> list[Sequence]:
+        return [synthesize(np.random.default_rng([*key, i]), self.bank, size, self.spec) for i in range(count)]
+
+
+def open_source(
+    path: Path, spec: SceneSpec | None = None, split: str = "all", *, kind: str = "auto", crops: int = 1
+) -> Source:
+    """The source in the folder ``path``, of the kind that :func:`recognise` finds or of ``kind``.
+
+    ``split`` is ``train``, ``held-out`` or ``all``; ``crops`` examples are cut from each window of real frames.
+    Raises :class:`DataError` if the folder is missing or holds nothing of use.
+    """
+    spec = spec or SceneSpec()
+    kind = recognise(path) if kind == "auto" else kind
+    if kind == "videos":
+        return VideoFolder(path, spec, split, crops)
+    return FrameTree(path, spec, split, crops) if kind == "frames" else Photos(path, spec, split)
+
+
+def recognise(path: Path) -> str:
+    """``videos``, ``frames`` or ``photos``. Numbered pictures are frames if they are of one size: photos rarely are."""
+    if not path.exists():
+        raise DataError(f"{path}: no such folder; give photos, a tree of numbered frames, or videos with --data")
+    if not path.is_dir():
+        raise DataError(f"{path}: is a file; give the folder that holds it with --data")
+    if video_files(path):
+        return "videos"
+    return "frames" if any(_one_size(folder) for folder in scene_folders(path)) else "photos"
+
+
+def _one_size(folder: Path) -> bool:
+    """Whether the first pictures of a folder have one size, by their headers."""
+    sizes = set()
+    for file in numbered(folder)[:FRAMES]:
+        try:
+            with Pillow.open(file) as picture:
+                sizes.add(picture.size)
+        except (OSError, SyntaxError):
+            return False
+    return len(sizes) == 1

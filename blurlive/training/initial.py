@@ -1,0 +1,43 @@
+"""What a stage starts from: the run of the stage before it, or a weights file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .. import weights
+from ..errors import ConfigError
+from ..models.restorer import Restorer, RestorerConfig, restorer_config
+from . import checkpoint
+
+
+def architecture(address: str) -> RestorerConfig:
+    """Sizes of the network that ``address`` (a run's folder, or weights by name, path or ``hf://``) holds."""
+    folder = Path(address)
+    if not folder.is_dir():
+        return weights.read_card(weights.find(address)).config
+    if not (folder / checkpoint.NAME).is_file():
+        return weights.read_card(_exported(folder)).config
+    return restorer_config(json.loads(checkpoint.read_about(folder)["config"])["model"])
+
+
+def initial(address: str) -> Restorer:
+    """The network at ``address``, in fp32: a run's averaged (EMA) weights from its last checkpoint, or a weights file.
+
+    Raises :class:`ConfigError` if a folder holds neither, :class:`WeightsError` or :class:`DataError` if one is damaged.
+    """
+    folder = Path(address)
+    if not folder.is_dir():
+        return weights.load(address)[0]
+    if not (folder / checkpoint.NAME).is_file():
+        return weights.load(_exported(folder))[0]
+    net = Restorer(architecture(address))
+    checkpoint.load(folder, {"ema": net}, {})
+    return net
+
+
+def _exported(folder: Path) -> Path:
+    file = folder / "weights.safetensors"
+    if not file.is_file():
+        raise ConfigError(f"{folder}: neither {checkpoint.NAME} nor {file.name} in it; give the folder of a run to --init")
+    return file

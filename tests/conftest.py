@@ -1,0 +1,60 @@
+"""Shared: tiny random networks and small photos, so that no test needs trained weights or much time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+
+from blurlive import weights
+from blurlive.extractor import Extractor
+from blurlive.models.director import DirectorConfig
+from blurlive.models.generator import GeneratorConfig
+from blurlive.models.restorer import Restorer, RestorerConfig
+
+TINY = RestorerConfig(GeneratorConfig(widths=(8, 8, 8, 8)), DirectorConfig(widths=(8, 8)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def two_threads() -> None:
+    torch.set_num_threads(2)
+
+
+def random_net(config: RestorerConfig = TINY, seed: int = 0) -> Restorer:
+    """A network whose every weight is random, so that no path through it is switched off."""
+    generator = torch.Generator().manual_seed(seed)
+    net = Restorer(config)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            fan_in = max(1, parameter[0].numel())
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * (0.7 / fan_in**0.5))
+    return net
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    weights.save(random_net(), file, {"stage": "none", "title": "random, for tests"}, torch.float32)
+    return file
+
+
+@pytest.fixture(scope="session")
+def extractor(tiny_weights: Path) -> Extractor:
+    return Extractor(tiny_weights, device="cpu", dtype="fp32")
+
+
+def random_photo(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """A photo ``(H, W, 3)`` with structure at several scales."""
+    rng = np.random.default_rng(seed)
+    coarse = Pillow.fromarray(rng.integers(0, 256, (max(2, height // 8), max(2, width // 8), 3), np.uint8))
+    return np.asarray(coarse.resize((width, height), Pillow.Resampling.BICUBIC))
+
+
+@pytest.fixture
+def photo_file(tmp_path: Path) -> Path:
+    file = tmp_path / "photo.png"
+    Pillow.fromarray(random_photo(40, 56)).save(file)
+    return file

@@ -1,0 +1,62 @@
+"""Signs: lines of one motion must come out playing one way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blurlive.models.director import direction, line
+from blurlive.orient import agreeing_signs, orient
+
+
+def motion(kind: str, height: int = 23, width: int = 40) -> torch.Tensor:
+    y, x = torch.meshgrid(torch.arange(height) - height / 2, torch.arange(width) - width / 2, indexing="ij")
+    return {
+        "rotation": torch.stack([-y, x]) * 0.8,
+        "zoom": torch.stack([x, y]) * 0.8,
+        "down": torch.stack([torch.full_like(x, 0.2), torch.full_like(x, 5.0)]),
+        "shift and rotation": torch.stack([-y + 4, x + 8]) * 0.5,
+    }[kind]
+
+
+def agreement(field: torch.Tensor, truth: torch.Tensor) -> float:
+    """Share of the motion whose sense is right, the sense of the whole being free."""
+    right = ((field * truth).sum(0) > 0).float()
+    share = float((right * truth.norm(dim=0)).sum() / truth.norm(dim=0).sum())
+    return max(share, 1 - share)
+
+
+@pytest.mark.parametrize("kind", ["rotation", "zoom", "down", "shift and rotation"])
+def test_a_smooth_motion_plays_one_way_although_its_lines_are_noisy(kind: str) -> None:
+    truth = direction(motion(kind))
+    noisy = line(truth) + 0.15 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(0))
+    assert agreement(orient(noisy), truth) > 0.99
+
+
+def test_a_large_photo_is_settled_on_a_coarse_grid_and_still_agrees() -> None:
+    truth = direction(motion("rotation", 150, 200))
+    assert agreement(orient(line(truth)), truth) > 0.999
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**16))
+@settings(deadline=None, max_examples=40)
+def test_lines_are_kept_and_the_whole_runs_to_the_right(height: int, width: int, seed: int) -> None:
+    lines = line(torch.randn(2, height, width, generator=torch.Generator().manual_seed(seed)).clamp(-0.7, 0.7))
+    field = orient(lines)
+    torch.testing.assert_close(line(field), lines, atol=1e-4, rtol=1e-3)
+    assert field[0].sum() >= 0
+    torch.testing.assert_close(orient(lines), field)
+
+
+@given(st.integers(2, 8), st.integers(0, 2**16))
+@settings(deadline=None, max_examples=30)
+def test_flipping_any_input_sign_changes_nothing_but_that_sign(side: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    field = rng.normal(size=(2, side, side)).astype(np.float32)
+    flips = rng.choice([-1, 1], (side, side))
+    first = field * agreeing_signs(field)
+    second = field * flips * agreeing_signs((field * flips).astype(np.float32))
+    assert np.allclose(first, second) or np.allclose(first, -second)
