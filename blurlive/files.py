@@ -15,8 +15,11 @@ def replaced_whole(file: Path) -> Iterator[Path]:
     The temporary keeps the suffix, since encoders choose their container by it.
     """
     part = file.with_name(f".{file.stem}.{os.getpid()}.part{file.suffix}")
+    part.touch()
+    mode = part.stat().st_mode  # what the user's umask gives a new file; safetensors would leave 0600
     try:
         yield part
+        part.chmod(mode)
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)

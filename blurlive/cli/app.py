@@ -10,9 +10,12 @@ import typer
 
 from .. import __version__
 from ..errors import BlurliveError
+from .evaluate import evaluate
 from .extract import extract
 from .info import info
 from .slowmo import slowmo
+from .synthesize import synthesize
+from .train import train
 from .weights import weights
 
 app = typer.Typer(
@@ -24,6 +27,9 @@ app = typer.Typer(
 )
 app.command()(extract)
 app.command()(slowmo)
+app.command()(train)
+app.command()(synthesize)
+app.command()(evaluate)
 app.command()(info)
 app.add_typer(weights, name="weights")
 

@@ -185,7 +185,9 @@ def _render(layers: list[_Layer], size: int, exposed: int, subframes: int, expos
 
 def shutter(instants: int, exposed: int) -> set[int]:
     """Which of ``instants`` the blurred photo holds: all for an average of 7, else ``exposed`` of them from end to end."""
-    return set(range(instants)) if exposed == FRAMES else set(np.linspace(0, instants - 1, exposed).astype(int).tolist())
+    return (
+        set(range(instants)) if exposed == FRAMES else set(np.linspace(0, instants - 1, exposed).astype(int).tolist())
+    )
 
 
 def _warp(layer: _Layer, instant: int, size: int) -> tuple[Image, Float | None]:

@@ -22,8 +22,11 @@ from ..errors import DataError
 NAME = "checkpoint.safetensors"
 
 
-def save(folder: Path, nets: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], about: dict[str, str]) -> None:
+def save(
+    folder: Path, nets: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], about: dict[str, str]
+) -> None:
     """Write ``folder/checkpoint.safetensors`` whole or not at all. ``about`` holds strings (JSON where they are more)."""
+    folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"{name}.{key}": value for name, net in nets.items() for key, value in net.state_dict().items()}
     for name, optimizer in optimizers.items():
         for index, entries in optimizer.state_dict()["state"].items():
@@ -50,11 +53,19 @@ def load(folder: Path, nets: Mapping[str, nn.Module], optimizers: Mapping[str, O
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  # not a mapping
             about = dict(stored.metadata())
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{file}: cannot be read ({error}); give the folder of a run that saved a checkpoint") from error
-    for name, net in nets.items():
-        net.load_state_dict(_under(tensors, f"{name}."))
-    for name, optimizer in optimizers.items():
-        _restore(optimizer, _under(tensors, f"optim.{name}."))
+        raise DataError(
+            f"{file}: cannot be read ({error}); give the folder of a run that saved a checkpoint"
+        ) from error
+    try:
+        for name, net in nets.items():
+            net.load_state_dict(_under(tensors, f"{name}."))
+        for name, optimizer in optimizers.items():
+            _restore(optimizer, _under(tensors, f"optim.{name}."))
+    except (RuntimeError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise DataError(
+            f"{file}: does not fit this run's networks ({reason}); go on with the settings it began with"
+        ) from error
     return about
 
 
@@ -77,7 +88,9 @@ def read_about(folder: Path) -> dict[str, str]:
         with safe_open(file, framework="pt") as stored:
             return dict(stored.metadata())
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{file}: cannot be read ({error})") from error
+        raise DataError(
+            f"{file}: cannot be read ({error}); give the folder of a run that saved a checkpoint"
+        ) from error
 
 
 def step_of(about: Mapping[str, str]) -> int:

@@ -109,7 +109,9 @@ def stored_config(about: Mapping[str, str], overrides: Mapping[str, Any] | None 
     values = json.loads(about["config"])
     for name, value in (overrides or {}).items():
         if name not in FREE_TO_CHANGE | {"data.path", "data.workers"}:
-            raise ConfigError(f"{name}: cannot change in a run that goes on; start a new one with --init instead of --resume")
+            raise ConfigError(
+                f"{name}: cannot change in a run that goes on; start a new one with --init instead of --resume"
+            )
         _put(values, name.split("."), value)
     return _validated(values, "checkpoint")
 
@@ -166,7 +168,9 @@ def _sensible(config: TrainConfig, where: str) -> None:
     unknown = set(config.losses) - set(STAGES[config.stage].terms)
     if unknown:
         has = ", ".join(STAGES[config.stage].terms)
-        raise ConfigError(f"{where}: losses: no such term in stage {config.stage}: {', '.join(sorted(unknown))}; it has {has}")
+        raise ConfigError(
+            f"{where}: losses: no such term in stage {config.stage}: {', '.join(sorted(unknown))}; it has {has}"
+        )
     if config.stage != "base" and not config.init:
         raise ConfigError(f"{where}: stage {config.stage} starts from the stage before it; give its run with --init")
 

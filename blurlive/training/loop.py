@@ -1,182 +1,127 @@
-"""The one training loop. It knows nets, optimisers, a schedule and named loss terms; it prints nothing.
+"""The one training loop. It knows a run, batches and reports; it prints nothing and knows nothing of any loss.
 
-    for report in train(config, Path("runs/base")):
-        print(report.step, report.losses)
+for report in train(config, Path("runs/base")):
+    print(report.step, report.losses)
 """
 
 from __future__ import annotations
 
-import copy
-import json
-import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
-from pydantic import TypeAdapter
-from torch import Tensor
 
-from ..data.dataset import Batch, Stream, loader, make_batch
-from ..data.photos import PhotoBank
-from ..errors import ConfigError, DataError
-from ..metrics import psnr
-from ..models.director import cells, direction, signed_like
-from ..models.generator import CELL, spread_field
-from ..models.restorer import Restorer
+from ..data.dataset import loader
+from ..data.source import open_source
+from ..errors import OutputError
 from . import checkpoint
 from .config import TrainConfig
-from .optim import Muon, split
-from .stages import base_step
+from .export import export
+from .journal import Journal, Report
+from .ranks import Ranks, join, leave
+from .run import Run
+from .validation import sample_sheet, validate, validation_set
+
+__all__ = ["Report", "Run", "train"]
 
 
-@dataclass(frozen=True)
-class Report:
-    """State of a run after ``step`` steps: mean loss terms since the last report, ``images`` seen, images a second, and
-    validation figures where this step was validated (PSNR in dB)."""
+def train(
+    config: TrainConfig, folder: Path, resume: bool = False, say: Callable[[str], None] | None = None
+) -> Iterator[Report]:
+    """Train into ``folder``: yields a :class:`Report` every ``log_every`` steps, ends with the exported weights.
 
-    step: int
-    steps: int
-    images: int
-    images_per_second: float
-    losses: dict[str, float]
-    validation: dict[str, float] | None = None
+    The folder gets ``metrics.jsonl``, ``curves.png``, ``samples.png``, ``checkpoint.safetensors`` every
+    ``save_minutes`` and ``weights.safetensors`` in the end. ``say`` is told what the run found and uses. With ``resume``
+    the run in the folder goes on as if it had never stopped.
 
-
-def rate(step: int, config: TrainConfig) -> float:
-    """Share of the full learning rate at ``step``: warm-up, plateau, linear decay to the floor."""
-    optim = config.optim
-    fall = (config.steps - step) / max(optim.decay, 1)
-    return max(optim.floor, min(1.0, (step + 1) / max(optim.warmup, 1), fall))
-
-
-class Run:
-    """Nets, optimisers and step of one run; what a checkpoint holds."""
-
-    def __init__(self, config: TrainConfig, folder: Path) -> None:
-        torch.manual_seed(config.seed)
-        torch.set_flush_denormal(True)
-        self.config, self.folder, self.step = config, folder, 0
-        self.net = Restorer(config.model).to(memory_format=torch.channels_last)
-        self.ema = copy.deepcopy(self.net).requires_grad_(False)
-        self.optimizers = _optimizers(self.net, config)
-
-    def save(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        settings = TypeAdapter(TrainConfig).dump_json(self.config).decode()
-        about = {"step": json.dumps(self.step), "config": settings}
-        checkpoint.save(self.folder, {"model": self.net, "ema": self.ema}, self.optimizers, about)
-
-    def resume(self) -> None:
-        about = checkpoint.load(self.folder, {"model": self.net, "ema": self.ema}, self.optimizers)
-        self.step = checkpoint.step_of(about)
-
-    def advance(self, batch: Batch) -> dict[str, float]:
-        """One optimisation step; returns the loss terms. Raises :class:`DataError` if they are not finite."""
-        share = rate(self.step, self.config)
-        for optimizer in self.optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"] = group["full"] * share
-        random = torch.Generator().manual_seed(hash((self.config.seed, self.step)) % 2**63)
-        terms = base_step(self.net, batch, self.step, random)
-        loss = _total(terms, self.config.losses)
-        if not math.isfinite(loss.item()):
-            raise DataError(f"{self.folder}: the loss is {loss.item()} at step {self.step}; the last checkpoint is kept")
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.config.optim.clip)
-        for optimizer in self.optimizers.values():
-            optimizer.step()
-            optimizer.zero_grad()
-        self.step += 1
-        checkpoint.copy_into(self.ema, self.net, min(self.config.optim.ema, self.step / (self.step + 10)))
-        return {name: term.item() for name, term in terms.items()}
+    Raises :class:`OutputError` if the folder holds a run and ``resume`` is not set, :class:`DataError` if the data cannot
+    be used, the loss is not finite or the disk is full, :class:`ConfigError`, :class:`WeightsError`.
+    """
+    if not resume and (folder / checkpoint.NAME).exists():
+        raise OutputError(f"{folder}: holds a run already; go on with --resume, or give another folder with --out")
+    ranks = join(config.device)
+    try:
+        yield from _train(config, folder, ranks, resume, say or (lambda _: None))
+    finally:
+        leave()
 
 
-def train(config: TrainConfig, folder: Path, resume: bool = False) -> Iterator[Report]:
-    """Train into ``folder``; yields a :class:`Report` every ``log_every`` steps and appends it to ``metrics.jsonl``."""
-    bank = PhotoBank(config.data.path, "train")
-    held_out = validation_set(config)
-    run = Run(config, folder)
+def _train(
+    config: TrainConfig, folder: Path, ranks: Ranks, resume: bool, say: Callable[[str], None]
+) -> Iterator[Report]:
+    data = config.data
+    source = open_source(data.path, data.scene, "train", kind=data.kind, crops=data.crops)
+    run = Run(config, folder, ranks, fresh=not resume)
     if resume:
         run.resume()
-    data = config.data
-    stream = Stream(bank, data.scene, data.size, data.batch, config.seed, start=run.step)
-    batches = loader(stream, data.workers)
-    saved = since = time.monotonic()
-    recent: list[dict[str, float]] = []
+    keeper = _Keeper(run)
+    for note in (f"data: {source.kind} in {data.path}", *run.notes(), *keeper.notes()):
+        say(note)
+    batches = loader(run.stream(source), data.workers)
+    watch = _Watch(run)
     while run.step < config.steps:
-        recent.append(run.advance(next(batches)))
+        watch.add(run.advance(next(batches)))
         last = run.step == config.steps
         if last or run.step % config.log_every == 0:
-            checked = last or run.step % config.validate_every < config.log_every
-            speed = len(recent) * data.batch / (time.monotonic() - since)
-            report = Report(run.step, config.steps, run.step * data.batch, speed, _means(recent),
-                            validate(run.ema, held_out) if checked else None)
-            _append(folder / "metrics.jsonl", report)
+            report = watch.report(keeper.figures(last))
+            keeper.record(report)
             yield report
-            recent, since = [], time.monotonic()
-        if last or time.monotonic() - saved > 60 * config.save_minutes:
-            run.save()
-            saved = time.monotonic()
+            watch.restart()
+        keeper.save(last)
+    if ranks.leads:
+        export(folder)
 
 
-def validation_set(config: TrainConfig) -> list[Batch]:
-    """Fixed sequences from photos that are never trained on."""
-    bank = PhotoBank(config.data.path, "held-out")
-    spec, size = config.data.scene, max(160, config.data.size)
-    return [make_batch(bank, spec, size, 8, (2**31, i)) for i in range(config.data.validation // 8)]
+class _Watch:
+    """Loss terms and time since the last report."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.restart()
+
+    def restart(self) -> None:
+        self.rows: list[dict[str, float]] = []
+        self.since = time.monotonic()
+        self.spent = 0.0
+
+    def add(self, terms: dict[str, float]) -> None:
+        self.rows.append(terms)
+        self.spent = time.monotonic() - self.since
+
+    def report(self, figures: dict[str, float] | None) -> Report:
+        run, means = self.run, {name: float(np.mean([row[name] for row in self.rows])) for name in self.rows[0]}
+        batch = run.config.data.batch * run.ranks.world
+        speed = len(self.rows) * batch / self.spent
+        return Report(run.step, run.config.steps, run.step * batch, speed, means, figures)
 
 
-@torch.inference_mode()
-def validate(net: Restorer, batches: list[Batch]) -> dict[str, float]:
-    """Mean PSNR in dB over sequences: restored (lines of the director, true signs), with exact directions, and blurred."""
-    rows: dict[str, list[float]] = {"psnr": [], "psnr_exact": [], "blurred": []}
-    for batch in batches:
-        blurred, sharp = batch.blurred.float() / 255, batch.sharp.float() / 255
-        truth = direction(cells(batch.motion, CELL))
-        lines = net.director(blurred) if net.director else truth
-        for name, frames in (
-            ("psnr", net(blurred, spread_field(signed_like(lines, truth)))),
-            ("psnr_exact", net(blurred, spread_field(truth))),
-            ("blurred", blurred.unsqueeze(1).expand_as(sharp)),
-        ):
-            rows[name] += [psnr(a.clamp(0, 1), b) for a, b in zip(frames, sharp, strict=True)]
-    return {name: float(np.mean(row)) for name, row in rows.items()}
+class _Keeper:
+    """Keeps the run's record, checkpoints and held-out figures: the work of the leading process alone."""
 
+    def __init__(self, run: Run) -> None:
+        self.run, self.leads, self.saved = run, run.ranks.leads, time.monotonic()
+        self.held_out = validation_set(run.config) if self.leads else []
+        self.journal = Journal(run.folder, run.step) if self.leads else None
 
-def _optimizers(net: Restorer, config: TrainConfig) -> dict[str, torch.optim.Optimizer]:
-    hidden: list[Tensor] = []
-    rest: list[Tensor] = []
-    for part in (net.generator, net.director):
-        if part is not None:
-            some, others = split(part)
-            hidden += some
-            rest += others
-    if not config.optim.muon:
-        hidden, rest = [], hidden + rest
-    made: dict[str, torch.optim.Optimizer] = {"adamw": torch.optim.AdamW(rest, config.optim.adamw, weight_decay=0.0)}
-    if hidden:
-        made["muon"] = Muon(hidden, config.optim.muon)
-    for optimizer in made.values():
-        for group in optimizer.param_groups:
-            group["full"] = group["lr"]
-    return made
+    def notes(self) -> list[str]:
+        few = "nothing is held out: too little data to spare any, so there are no validation figures"
+        return [few] if self.leads and not self.held_out else []
 
+    def figures(self, last: bool) -> dict[str, float] | None:
+        """Validation figures where they are due: at the end, and at the first report after every ``validate_every`` steps."""
+        config = self.run.config
+        due = last or self.run.step % config.validate_every < config.log_every
+        return validate(self.run.ema, self.held_out) if due and self.held_out else None
 
-def _total(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
-    unknown = set(weights) - set(terms)
-    if unknown:
-        raise ConfigError(f"losses: no such term in this stage: {', '.join(sorted(unknown))}; it has {', '.join(terms)}")
-    return torch.stack([weights.get(name, 0.0) * term for name, term in terms.items()]).sum()
+    def record(self, report: Report) -> None:
+        if self.journal is None:
+            return
+        self.journal.add(report)
+        if report.validation or report.step == report.steps:
+            self.journal.draw(sample_sheet(self.run.ema, self.held_out))
 
-
-def _means(rows: list[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
-
-
-def _append(file: Path, report: Report) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a") as out:
-        out.write(json.dumps(report.__dict__) + "\n")
+    def save(self, last: bool) -> None:
+        if self.leads and (last or time.monotonic() - self.saved > 60 * self.run.config.save_minutes):
+            self.run.save()
+            self.saved = time.monotonic()

@@ -74,4 +74,3 @@ class Nets:
         with self.multiplying(frames.device):
             answers: Tensor = functional_call(self.critic, parameters, (frames.flatten(0, 1),))
         return answers.float()
-

@@ -82,7 +82,9 @@ def load_flow(file: Path) -> FlowNet:
     """Read what :func:`save_flow` wrote. Raises :class:`WeightsError`."""
     tensors, metadata = _read(file)
     if metadata.get("format") != FLOW_FORMAT:
-        raise WeightsError(f"{file}: not a flow network of blurlive ({FLOW_FORMAT}); make one with examples/train_flow.py")
+        raise WeightsError(
+            f"{file}: not a flow network of blurlive ({FLOW_FORMAT}); make one with examples/train_flow.py"
+        )
     try:
         sizes = {key: tuple(v) if isinstance(v, list) else v for key, v in json.loads(metadata["architecture"]).items()}
         net = FlowNet(FlowConfig(**sizes))
@@ -104,7 +106,9 @@ def _vgg(file: Path) -> Teacher:
     try:
         net.load_state_dict({key: tensors[key] for key in sorted(convolutions)})
     except RuntimeError as error:
-        raise WeightsError(f"{file}: its tensors are not those of {name} ({' '.join(str(error).split())[:120]})") from error
+        raise WeightsError(
+            f"{file}: its tensors are not those of {name} ({' '.join(str(error).split())[:120]})"
+        ) from error
     return Teacher(_frozen(net), f"{name} {file.name} sha256 {sha256(file)[:12]}")
 
 

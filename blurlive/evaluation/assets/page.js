@@ -121,4 +121,3 @@ addEventListener("keyup", () => list.classList.remove("hold"));
 
 showAll(0);
 setPlaying(true);
-null.x;

@@ -1,0 +1,66 @@
+"""Peak memory of `blurlive extract` by photo size: `python benchmarks/memory.py [MEGAPIXELS ...]` (default 1 12 48).
+
+Each photo is made here (noise over a gradient, JPEG), extracted to mp4 in a process of its own; reported are the peak of that process and, apart, of its
+encoder (ffmpeg), which runs after the network has finished, and the wall time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def photo(file: Path, megapixels: float) -> tuple[int, int]:
+    height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
+    width = round(megapixels * 1e6 / height)
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 256, (height // 16 + 1, width // 16 + 1, 3), np.uint8)
+    Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC).save(file, quality=92)
+    return width, height
+
+
+def peaks(command: list[str]) -> tuple[float, float]:
+    """Peak resident GiB of a command and of the largest process that it started, sampled from /proc (Linux)."""
+    pid = os.spawnv(os.P_NOWAIT, command[0], command)
+    own = child = 0
+    while os.waitpid(pid, os.WNOHANG)[0] == 0:
+        own = max(own, peak(pid))
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            child = max([child, *(peak(int(kid)) for kid in read(task).split())])
+        time.sleep(0.05)
+    return own / 2**20, child / 2**20
+
+
+def peak(pid: int) -> int:
+    """High-water mark in KiB."""
+    rows = [row for row in read(Path(f"/proc/{pid}/status")).splitlines() if row.startswith("VmHWM")]
+    return int(rows[0].split()[1]) if rows else 0
+
+
+def read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:
+        return ""  # the process ended meanwhile
+
+
+def main() -> None:
+    for megapixels in [float(a) for a in sys.argv[1:]] or [1.0, 12.0, 48.0]:
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / "photo.jpg"
+            width, height = photo(source, megapixels)
+            target = str(Path(folder) / "clip.mp4")
+            start = time.perf_counter()
+            own, child = peaks([sys.executable, "-m", "blurlive", "extract", str(source), "-o", target, "-q"])
+            seconds = time.perf_counter() - start
+        print(f"{megapixels:5.0f} MP ({width}x{height}): {own:.2f} GiB, encoder {child:.2f} GiB, {seconds:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
