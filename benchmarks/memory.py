@@ -1,7 +1,7 @@
 """Peak memory of `blurlive extract` by photo size: `python benchmarks/memory.py [MEGAPIXELS ...]` (default 1 12 48).
 
-Each photo is made here (noise over a gradient, JPEG), extracted to mp4 in a process of its own; reported are the peak of that process and, apart, of its
-encoder (ffmpeg), which runs after the network has finished, and the wall time.
+Each photo is made here (noise over a gradient, JPEG), extracted to mp4 in a process of its own; reported are the peak
+of that process and, apart, of its encoder (ffmpeg), which runs after the network has finished, and the wall time.
 """
 
 from __future__ import annotations
@@ -59,7 +59,10 @@ def main() -> None:
             start = time.perf_counter()
             own, child = peaks([sys.executable, "-m", "blurlive", "extract", str(source), "-o", target, "-q"])
             seconds = time.perf_counter() - start
-        print(f"{megapixels:5.0f} MP ({width}x{height}): {own:.2f} GiB, encoder {child:.2f} GiB, {seconds:.0f} s", flush=True)
+        print(
+            f"{megapixels:5.0f} MP ({width}x{height}): {own:.2f} GiB, encoder {child:.2f} GiB, {seconds:.0f} s",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Where the time of `blurlive extract` goes: `python benchmarks/speed.py [PHOTO]`.
 
-Prints, for a 640x360 photo to mp4 in a whole process: start-up, decode, network, encode; then the network's time as a multiple of what this
-machine's own convolution throughput allows for its FLOPs (measured in the same run), in each number format.
+Prints, for a 640x360 photo to mp4 in a whole process: start-up, decode, network, encode; then the network's time as a
+multiple of what this machine's own convolution throughput allows for its FLOPs (measured in the same run), in each
+number format.
 """
 
 from __future__ import annotations
@@ -28,7 +29,17 @@ RUNS = 5
 
 def whole_process(photo: Path, folder: Path) -> dict[str, float]:
     """Seconds of one run of the command, from the shell's point of view."""
-    command = [sys.executable, "-m", "blurlive", "extract", str(photo), "-o", str(folder / "clip.mp4"), "--overwrite", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "blurlive",
+        "extract",
+        str(photo),
+        "-o",
+        str(folder / "clip.mp4"),
+        "--overwrite",
+        "--json",
+    ]
     start = time.perf_counter()
     done = subprocess.run(command, capture_output=True, check=True, text=True)
     total = time.perf_counter() - start
@@ -77,7 +88,10 @@ def main() -> None:
         work = flops_of(extractor, pixels)
         taken = median_seconds(lambda extractor=extractor: extractor.extract(pixels))
         possible = work / throughput(extractor.dtype)
-        print(f"network {dtype}: {taken:.3f} s for {work / 1e9:.1f} GFLOP, {taken / possible:.2f} x what convolutions allow")
+        print(
+            f"network {dtype}: {taken:.3f} s for {work / 1e9:.1f} GFLOP, "
+            f"{taken / possible:.2f} x what convolutions allow"
+        )
 
 
 if __name__ == "__main__":

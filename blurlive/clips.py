@@ -28,10 +28,10 @@ def save_clip(
 ) -> None:
     """Write ``count`` frames ``(H, W, 3)`` uint8, in the order they come, to every target.
 
-    ``targets`` are paths, their format told by the suffix, or pairs of path and format; ``photo`` is the blurred photo, for the
-    formats that show it. ``loop`` is how often the clip plays, 0 for ever (animations only); None lets a video repeat until it
-    lasts three seconds and an animation play for ever. Targets are opened before the first frame is asked for, so an
-    existing file costs no computing. Raises :class:`OutputError`.
+    ``targets`` are paths, their format told by the suffix, or pairs of path and format; ``photo`` is the blurred photo,
+    for the formats that show it. ``loop`` is how often the clip plays, 0 for ever (animations only); None lets a video
+    repeat until it lasts three seconds and an animation play for ever. Targets are opened before the first frame is
+    asked for, so an existing file costs no computing. Raises :class:`OutputError`.
     """
     playing = order(count, boomerang=boomerang)
     clip = Clip(

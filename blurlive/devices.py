@@ -18,7 +18,9 @@ def choose_device(name: str = "auto") -> torch.device:
     except RuntimeError:
         raise DeviceError(f"--device {name}: no such device; use auto, cpu, cuda, cuda:1 or mps") from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise DeviceError(f"--device {name}: this PyTorch sees {torch.cuda.device_count()} CUDA devices; use --device cpu")
+        raise DeviceError(
+            f"--device {name}: this PyTorch sees {torch.cuda.device_count()} CUDA devices; use --device cpu"
+        )
     if device.type == "mps" and not _mps():
         raise DeviceError(f"--device {name}: no Apple GPU that PyTorch can use; use --device cpu")
     if device.type not in {"cpu", "cuda", "mps"}:

@@ -3,14 +3,16 @@
     extractor = Extractor()                      # bundled weights, best device
     frames = extractor.extract(load_photo("photo.jpg").pixels)   # (7, H, W, 3) uint8, in time order
 
-A large photo runs in tiles. Each tile carries a halo as wide as the network's reach, so the result equals an untiled run;
-the direction field is settled once for the whole photo and handed to every tile, so that all of them play the same way.
+A large photo runs in tiles. Each tile carries a halo as wide as the network's reach, so the result equals an untiled
+run; the direction field is settled once for the whole photo and handed to every tile, so that all of them play the same
+way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -50,14 +52,14 @@ def windows(height: int, width: int, tile: int, halo: int) -> Iterator[Window]:
 def _spans(length: int, tile: int) -> Iterator[tuple[int, int]]:
     count = -(-length // tile)
     edges = [round(length * i / count / CELL) * CELL for i in range(count + 1)]
-    return zip(edges[:-1], edges[1:], strict=True)
+    return pairwise(edges)
 
 
 class Extractor:
     """Weights on a device, ready for any number of photos.
 
-    ``weights``: bundled name, path or ``hf://`` address; ``device``: auto, cpu, cuda, mps; ``dtype``: auto, fp32, bf16, fp16;
-    ``tile``: largest side of a tile in pixels. Raises :class:`WeightsError` or :class:`DeviceError`.
+    ``weights``: bundled name, path or ``hf://`` address; ``device``: auto, cpu, cuda, mps; ``dtype``: auto, fp32, bf16,
+    fp16; ``tile``: largest side of a tile in pixels. Raises :class:`WeightsError` or :class:`DeviceError`.
     """
 
     def __init__(
@@ -76,7 +78,8 @@ class Extractor:
         self.tile = max(SMALLEST_TILE, tile // CELL * CELL)
 
     def direction(self, photo: Image) -> Tensor | None:
-        """Direction field ``(2, h, w)`` of a photo ``(H, W, 3)``, one vector per 16 pixels; None for an undirected network."""
+        """Direction field ``(2, h, w)`` of a photo ``(H, W, 3)``, one vector per 16 pixels; None for an undirected
+        network."""
         director = self.net.director
         if director is None:
             return None
@@ -122,7 +125,7 @@ class Extractor:
 
     def _tensor(self, canvas: Image, window: Window) -> Tensor:
         top, bottom, left, right = window.seen
-        part = torch.from_numpy(canvas[top:bottom, left:right]).to(self.device)
+        part = torch.from_numpy(canvas[top:bottom, left:right].copy()).to(self.device)  # torch wants it writable
         return part.permute(2, 0, 1)[None].float().div_(255).contiguous(memory_format=torch.channels_last)
 
     def _tiled(self, canvas: Image, reach: int, run: Callable[[Window], None]) -> None:
@@ -130,7 +133,7 @@ class Extractor:
         while True:
             try:
                 with torch.inference_mode():
-                    for window in windows(*canvas.shape[:2], self.tile, reach):
+                    for window in windows(canvas.shape[0], canvas.shape[1], self.tile, reach):
                         run(window)
                 return
             except (RuntimeError, MemoryError) as error:
@@ -140,21 +143,25 @@ class Extractor:
 
     def _shrink_tiles(self) -> None:
         if self.tile <= SMALLEST_TILE:
-            raise DeviceError(f"{self.device}: out of memory even with {self.tile}-pixel tiles; use --max-side or --device cpu")
+            raise DeviceError(
+                f"{self.device}: out of memory even with {self.tile}-pixel tiles; use --max-side or --device cpu"
+            )
         self.tile = max(SMALLEST_TILE, self.tile // 2 // CELL * CELL)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
 
 def _canvas(photo: Image) -> Image:
-    """The photo with sides brought up to multiples of 16 at the right and bottom: mirrored, or repeated if it is tiny."""
+    """The photo with sides brought up to multiples of 16 at the right and bottom: mirrored, or repeated if it is
+    tiny."""
     if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8 or 0 in photo.shape:
         raise ValueError(f"a photo is a (H, W, 3) uint8 array, not {photo.shape} {photo.dtype}")
     down, right = -photo.shape[0] % CELL, -photo.shape[1] % CELL
     if not down and not right:
         return np.ascontiguousarray(photo)
     mode = "reflect" if down < photo.shape[0] and right < photo.shape[1] else "edge"
-    return np.pad(photo, ((0, down), (0, right), (0, 0)), mode=mode)  # type: ignore[call-overload]
+    padded: Image = np.pad(photo, ((0, down), (0, right), (0, 0)), mode=mode)  # type: ignore[call-overload]
+    return padded
 
 
 def _inside(window: Window) -> tuple[int, int, int, int]:

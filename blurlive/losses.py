@@ -107,7 +107,8 @@ def gram_matrix(features: Tensor) -> Tensor:
 def gram(features: Tensor, sharp_features: Tensor) -> Tensor:
     """One summand of Eq. 7: Frobenius norm of the difference of Gram matrices of features ``(N, 3, C, H, W)``."""
     difference = gram_matrix(features) - gram_matrix(sharp_features)
-    return torch.linalg.matrix_norm(difference).mean()
+    norms: Tensor = torch.linalg.matrix_norm(difference)
+    return norms.mean()
 
 
 def blur_cycle(blurred: Tensor, again: Tensor) -> Tensor:

@@ -3,8 +3,9 @@
 The director sees along which line each cell moved, not in which sense. Neighbouring cells nearly always belong to one
 motion (shake, rotation, zoom, one object), so their senses should agree: maximise the sum over near pairs of
 ``s_i s_j <u_i, u_j>`` with signs s. Solved greedily on a coarse grid by contracting the strongest pair first and adding
-up parallel pairs (the additive edge contraction of Keuper et al., ICCV 2015), which lets a long border of weak evidence win
-against one strong accident. What is left, the sense of the whole, cannot be seen in a photo: it is set to run to the right.
+up parallel pairs (the additive edge contraction of Keuper et al., ICCV 2015), which lets a long border of weak evidence
+win against one strong accident. What is left, the sense of the whole, cannot be seen in a photo: it is set to run to
+the right.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ Signs = NDArray[np.float64]
 
 
 def orient(lines: Tensor) -> Tensor:
-    """Direction field ``(2, h, w)`` of a line field ``(2, h, w)``: same lines, signs that agree, running to the right."""
+    """Direction field ``(2, h, w)`` of a line field ``(2, h, w)``: same lines, signs that agree, running to the
+    right."""
     lines = lines.detach().float().cpu()
     coarse = half_angle(_pooled(lines))
     coarse = coarse * torch.from_numpy(agreeing_signs(coarse.numpy())).float()
@@ -38,7 +40,8 @@ def orient(lines: Tensor) -> Tensor:
 
 
 def _pooled(lines: Tensor) -> Tensor:
-    """Mean of lines over blocks, so that at most :data:`MOST_CELLS` are left. Double angles may be averaged; directions may not."""
+    """Mean of lines over blocks, so that at most :data:`MOST_CELLS` are left. Double angles may be averaged; directions
+    may not."""
     _, height, width = lines.shape
     side = int(np.ceil(np.sqrt(max(1.0, height * width / MOST_CELLS))))
     return F.adaptive_avg_pool2d(lines[None], (-(-height // side), -(-width // side)))[0]
@@ -73,7 +76,8 @@ def _pairs(field: NDArray[np.float64]) -> list[dict[int, float]]:
 
 
 def _contract(graph: list[dict[int, float]]) -> list[tuple[int, int]]:
-    """Contract the pair with the strongest summed evidence until none is left; returns (parent, relative sign) of each node."""
+    """Contract the pair with the strongest summed evidence until none is left; returns (parent, relative sign) of each
+    node."""
     parents = [(node, 1) for node in range(len(graph))]
     heap = [(-abs(w), i, j, w) for i, near in enumerate(graph) for j, w in near.items() if i < j]
     heapq.heapify(heap)

@@ -2,12 +2,12 @@
 
 ``iters`` 1 is the seven frames, 2 is 6 groups of 7 = 42, k is 7 * 6^(k-1). What the paper leaves unsaid, decided here:
 
-* *Orientation.* Every group is restored with the direction field of the photo, so that it runs the way the clip runs, and is
-  checked against the two frames it came from; a group that ran backwards is turned round.
+* *Orientation.* Every group is restored with the direction field of the photo, so that it runs the way the clip runs,
+  and is checked against the two frames it came from; a group that ran backwards is turned round.
 * *Anchoring.* A group must begin at its first source frame and end at its second, or time would jump at the seams. What
   the first and last frame of a group lack is added along the group, linearly in time.
-* *Even time.* Seven frames from one source frame to the next would show each source frame twice. In the last round they are
-  therefore placed in the middles of seven equal parts of the interval, by mixing the two nearest.
+* *Even time.* Seven frames from one source frame to the next would show each source frame twice. In the last round
+  they are therefore placed in the middles of seven equal parts of the interval, by mixing the two nearest.
 * Frames are averaged in linear light (gamma 2.2), as the blur in training was.
 
 Everything is a generator of frames: memory holds seven frames a round, whatever the length of the clip.
@@ -16,12 +16,14 @@ Everything is a generator of frames: memory holds seven frames a round, whatever
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .extractor import FRAMES, Extractor, Image
+from .extractor import Extractor, Image
+from .models.generator import FRAMES
 
 ROWS = 256
 """Rows of a picture that are worked on at once in floating point."""
@@ -31,7 +33,7 @@ _LINEAR = ((np.arange(256) / 255) ** 2.2).astype(np.float32)
 
 def frame_count(iters: int) -> int:
     """Frames that ``iters`` rounds give: 7, 42, 252, ..."""
-    return FRAMES * (FRAMES - 1) ** (iters - 1)
+    return int(FRAMES * (FRAMES - 1) ** (iters - 1))
 
 
 def slowmo(extractor: Extractor, photo: Image, iters: int = 2, *, reverse: bool = False) -> Iterator[Image]:
@@ -51,7 +53,7 @@ def _rounds(extractor: Extractor, frames: Image, field: Tensor | None, left: int
     if left == 0:
         yield from frames
         return
-    for first, second in zip(frames[:-1], frames[1:], strict=True):
+    for first, second in pairwise(frames):
         group = between(extractor, first, second, field)
         yield from evenly(group) if left == 1 else _rounds(extractor, group, field, left - 1)
 
@@ -81,7 +83,8 @@ def runs_backwards(group: Image, first: Image, second: Image) -> bool:
 
 
 def anchor(group: Image, first: Image, second: Image) -> Image:
-    """Shift the ends of a group ``(7, H, W, 3)`` to ``first`` and ``second``, and all between by their share. In place."""
+    """Shift the ends of a group ``(7, H, W, 3)`` to ``first`` and ``second``, and all between by their share. In
+    place."""
     for rows in _strips(first):
         begin = first[rows].astype(np.float32) - group[0][rows]
         end = second[rows].astype(np.float32) - group[-1][rows]

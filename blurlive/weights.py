@@ -1,7 +1,8 @@
 """Weights: where they are, whether they are what they claim, and how a network is built from them.
 
-A weights file is a safetensors file that describes itself: architecture, stage, recipe, data and licence are JSON in its metadata.
-It is asked for by the name of a bundled file, by a path, or by ``hf://org/repo[@revision]/file``. Pickles are never loaded.
+A weights file is a safetensors file that describes itself: architecture, stage, recipe, data and licence are JSON in
+its metadata. It is asked for by the name of a bundled file, by a path, or by ``hf://org/repo[@revision]/file``. Pickles
+are never loaded.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ def find(weights: str | Path | None = None, *, offline: bool = False) -> Path:
         raise WeightsError(f"{asked}: is a folder; give the .safetensors file in it")
     if not file.is_file():
         names = ", ".join(bundled()) or "none"
-        raise WeightsError(f"{asked}: no such weights; give a .safetensors file, hf://org/repo/file, or one of: {names}")
+        raise WeightsError(
+            f"{asked}: no such weights; give a .safetensors file, hf://org/repo/file, or one of: {names}"
+        )
     return file
 
 
@@ -87,7 +90,9 @@ def _from_hub(address: str, *, offline: bool) -> Path:
         raise WeightsError(f"{address}: not in the cache and not to be had; {hint}") from None
     except (HfHubHTTPError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise WeightsError(f"{address}: cannot be downloaded ({reason}); check repository, revision and file name") from error
+        raise WeightsError(
+            f"{address}: cannot be downloaded ({reason}); check repository, revision and file name"
+        ) from error
 
 
 def read_card(file: Path) -> Card:
@@ -104,7 +109,9 @@ def read_card(file: Path) -> Card:
         config = restorer_config(json.loads(metadata["architecture"]))
         about = dict(json.loads(metadata["about"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"{file}: its description is damaged or of a newer version ({error}); upgrade blurlive") from error
+        raise WeightsError(
+            f"{file}: its description is damaged or of a newer version ({error}); upgrade blurlive"
+        ) from error
     return Card(file, config, about, sum(int(torch.Size(size).numel()) for size in sizes))
 
 

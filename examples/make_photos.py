@@ -1,7 +1,7 @@
 """Make the example photos: `python examples/make_photos.py` (needs `pip install -e '.[dev]'`).
 
-* ``coffee.jpg``: a blurred photo whose blur is **synthesised** from scikit-image's sharp ``coffee`` (Rachel Michetti, CC0):
-  a curved hand shake of 14 pixels with a little rotation, averaged over 73 instants in linear light.
+* ``coffee.jpg``: a blurred photo whose blur is **synthesised** from scikit-image's sharp ``coffee`` (Rachel Michetti,
+  CC0): a curved hand shake of 14 pixels with a little rotation, averaged over 73 instants in linear light.
 * ``clock.png``: a **really** blurred photo, scikit-image's ``clock_motion`` (Stefan van der Walt, CC0), as it is.
 """
 

@@ -22,13 +22,18 @@ ENV = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "HF_HUB_OFFLINE":
 
 def blurlive(*arguments: object, cwd: Path, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "blurlive", *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True, env=ENV, check=False
+        [sys.executable, "-m", "blurlive", *map(str, arguments)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        env=ENV,
+        check=False,
     )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @pytest.fixture
-def run(tmp_path: Path, tiny_weights: Path):  # noqa: ANN201
+def run(tmp_path: Path, tiny_weights: Path):
     """Run a command in a fresh folder with the tiny weights; checks that no traceback is ever shown."""
 
     def call(command: str, *arguments: object, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
@@ -53,11 +58,11 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 def test_help_and_version_do_not_import_torch(tmp_path: Path) -> None:
     for arguments in (["--help"], ["extract", "--help"], ["--version"]):
         script = (
-            "import sys; sys.argv = ['blurlive', *%r]\n"
+            f"import sys; sys.argv = ['blurlive', *{arguments!r}]\n"
             "from blurlive.cli.app import main\n"
             "try: main()\n"
             "finally: print(sorted({'torch', 'PIL', 'cv2', 'numpy'} & set(sys.modules)), file=sys.stderr)"
-        ) % arguments
+        )
         done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, env=ENV, check=False)
         assert done.returncode == 0
         assert done.stderr.decode().strip() == "[]"
@@ -189,7 +194,9 @@ def test_max_side_shrinks(run, tmp_path: Path) -> None:
         (["a.png", "--overwrite", "--skip-existing"], 2, "--skip-existing"),
     ],
 )
-def test_every_mistake_is_one_line_and_its_exit_code(run, tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+def test_every_mistake_is_one_line_and_its_exit_code(
+    run, tmp_path: Path, arguments: list[str], code: int, words: str
+) -> None:
     whole = save_photo(tmp_path / "a.png").read_bytes()
     save_photo(tmp_path / "b.png")
     (tmp_path / "empty.png").touch()
@@ -227,7 +234,19 @@ def test_loop_for_ever_is_for_animations_only(run, tmp_path: Path) -> None:
 
 def test_control_c_leaves_nothing_behind(tmp_path: Path, tiny_weights: Path) -> None:
     save_photo(tmp_path / "a.png", 64, 64)
-    command = [sys.executable, "-m", "blurlive", "slowmo", "a.png", "--iters", "4", "-o", "x.mp4", "--weights", str(tiny_weights)]
+    command = [
+        sys.executable,
+        "-m",
+        "blurlive",
+        "slowmo",
+        "a.png",
+        "--iters",
+        "4",
+        "-o",
+        "x.mp4",
+        "--weights",
+        str(tiny_weights),
+    ]
     process = subprocess.Popen(command, cwd=tmp_path, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 90
     while len(list(tmp_path.iterdir())) == 1 and time.monotonic() < deadline:

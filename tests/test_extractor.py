@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blurlive import weights
@@ -76,7 +76,12 @@ def test_windows_own_every_pixel_once_and_see_their_halo(rows: int, columns: int
         owned[top:bottom, left:right] += 1
         assert 0 < bottom - top <= tile
         assert 0 < right - left <= tile
-        assert window.seen == (max(0, top - halo), min(height, bottom + halo), max(0, left - halo), min(width, right + halo))
+        assert window.seen == (
+            max(0, top - halo),
+            min(height, bottom + halo),
+            max(0, left - halo),
+            min(width, right + halo),
+        )
         assert all(edge % 16 == 0 for edge in (*window.own, *window.seen))
     assert (owned == 1).all()
 
@@ -119,7 +124,9 @@ def test_when_memory_ends_tiles_shrink_and_the_result_is_the_same(
     assert np.abs(frames.astype(int) - expected.astype(int)).max() <= 1
 
 
-def test_when_memory_ends_for_good_one_line_says_what_to_do(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_memory_ends_for_good_one_line_says_what_to_do(
+    tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hopeless = Extractor(tiny_weights, "cpu", "fp32")
 
     def forward(*_: object) -> torch.Tensor:

@@ -27,7 +27,8 @@ def position(frame: np.ndarray) -> float:
 
 
 class EdgeRestorer:
-    """Stands for a network that restores an edge it is shown, but not exactly: it overshoots, and runs as it is told."""
+    """Stands for a network that restores an edge it is shown, but not exactly: it overshoots, and runs as it is
+    told."""
 
     def __init__(self, overshoot: float, forwards: bool = True) -> None:
         self.overshoot, self.forwards = overshoot, forwards

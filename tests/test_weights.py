@@ -105,7 +105,9 @@ def test_tensors_that_do_not_fit_the_description_are_refused(tiny_weights: Path,
 
 def test_a_legacy_pickle_is_converted_without_running_it(tmp_path: Path) -> None:
     net = random_net()
-    torch.save({"architecture": TINY.as_dict(), "about": {"stage": "base"}, "tensors": net.state_dict()}, tmp_path / "a.pth")
+    torch.save(
+        {"architecture": TINY.as_dict(), "about": {"stage": "base"}, "tensors": net.state_dict()}, tmp_path / "a.pth"
+    )
     file = weights.convert(tmp_path / "a.pth", tmp_path / "a.safetensors")
     assert weights.read_card(file).about == {"stage": "base"}
 

@@ -11,7 +11,9 @@ OUT = "Output"
 LOOK = "Playback"
 NET = "Network"
 
-Photos = Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Photos, folders, globs, or - for standard input.")]
+Photos = Annotated[
+    list[str], typer.Argument(metavar="PHOTO...", help="Photos, folders, globs, or - for standard input.")
+]
 Recursive = Annotated[bool, typer.Option("--recursive", help="Look into the subfolders of folders too.")]
 MaxSide = Annotated[int | None, typer.Option(min=1, help="Shrink photos whose longer side exceeds this many pixels.")]
 Outputs = Annotated[
@@ -19,8 +21,8 @@ Outputs = Annotated[
     typer.Option(
         "-o",
         "--output",
-        help="Where to: clip.mp4, .webm, .gif, .webp, .png (animated), x.sheet.png, x.side.mp4, or a folder for PNG frames. "
-        "Repeat for several. Default: an mp4 beside the photo.",
+        help="Where to: clip.mp4, .webm, .gif, .webp, .png (animated), x.sheet.png, x.side.mp4, or a folder "
+        "for PNG frames. Repeat for several. Default: an mp4 beside the photo.",
         rich_help_panel=OUT,
     ),
 ]
@@ -28,21 +30,27 @@ Formats = Annotated[
     list[str] | None,
     typer.Option(
         "--format",
-        help="mp4, webm, gif, webp, apng, frames, sheet (contact sheet) or side (beside the photo). Repeat for several.",
+        help="mp4, webm, gif, webp, apng, frames, sheet (contact sheet) or side (beside the photo). "
+        "Repeat for several.",
         rich_help_panel=OUT,
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.", rich_help_panel=OUT)]
-SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Leave existing files as they are.", rich_help_panel=OUT)]
+SkipExisting = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave existing files as they are.", rich_help_panel=OUT)
+]
 Fps = Annotated[float, typer.Option(min=0.1, max=240, help="Frames a second.", rich_help_panel=LOOK)]
 Iters = Annotated[int, typer.Option(min=1, max=5, help="Rounds: 1 gives 7 frames, 2 gives 42, 3 gives 252, ...")]
-Reverse = Annotated[bool, typer.Option("--reverse", help="Play backwards: the photo cannot tell.", rich_help_panel=LOOK)]
+Reverse = Annotated[
+    bool, typer.Option("--reverse", help="Play backwards: the photo cannot tell.", rich_help_panel=LOOK)
+]
 Boomerang = Annotated[bool, typer.Option("--boomerang", help="Play forth and back.", rich_help_panel=LOOK)]
 Loop = Annotated[
     int | None,
     typer.Option(
         min=0,
-        help="Times to play; 0 is for ever (animations only). Default: videos repeat to last 3 s, animations play for ever.",
+        help="Times to play; 0 is for ever (animations only). Default: videos repeat to last 3 s, "
+        "animations play for ever.",
         rich_help_panel=LOOK,
     ),
 ]
@@ -56,4 +64,6 @@ Offline = Annotated[bool, typer.Option("--offline", help="Never ask the network 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON line per photo on standard output.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and stop.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no result paths; errors only.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say which weights, device, tiles and how long each step took.")]
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Say which weights, device, tiles and how long each step took.")
+]

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..writers import SUFFIXES, format_of
 
+
 @dataclass(frozen=True)
 class Places:
     """What the user asked for: ``-o`` paths, ``--format`` names, and what to do with what exists."""
@@ -38,7 +39,9 @@ def plan(sources: list[str], places: Places) -> list[list[Target]]:
     """Targets of each photo. Raises :class:`UsageError` if several photos were to go to one file."""
     files, folders = _sorted_outputs(places.outputs or [])
     if files and len(sources) > 1:
-        raise UsageError(f"{files[0].path}: one file for {len(sources)} photos; give a folder with -o, or --format alone")
+        raise UsageError(
+            f"{files[0].path}: one file for {len(sources)} photos; give a folder with -o, or --format alone"
+        )
     names = _distinct([_stem(source) for source in sources])
     several = len(sources) > 1
     return [
@@ -53,7 +56,8 @@ def _sorted_outputs(outputs: list[Path]) -> tuple[list[Target], list[Path]]:
 
 
 def _in_folders(folders: list[Path], name: str, several: bool, places: Places) -> list[Target]:
-    """In a folder: frames of one photo directly, of several in a folder each; other formats as files named after the photo."""
+    """In a folder: frames of one photo directly, of several in a folder each; other formats as files named after the
+    photo."""
     formats = places.formats or ["frames"]
     made = []
     for folder in folders:
@@ -67,7 +71,8 @@ def _in_folders(folders: list[Path], name: str, several: bool, places: Places) -
 
 
 def _beside(source: str, name: str, files: list[Target], folders: list[Path], places: Places) -> list[Target]:
-    """Formats without a folder go beside the first file that was named, or beside the photo; without anything, an mp4."""
+    """Formats without a folder go beside the first file that was named, or beside the photo; without anything, an
+    mp4."""
     if folders:
         return []
     if files:

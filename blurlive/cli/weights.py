@@ -22,7 +22,9 @@ def list_() -> None:
         card = read_card(file)
         megabytes = file.stat().st_size / 1e6
         star = "*" if name == DEFAULT else " "
-        typer.echo(f"{star} {name:<24} {megabytes:5.1f} MB  {card.about.get('licence', '?'):<14} {card.about.get('title', '')}")
+        typer.echo(
+            f"{star} {name:<24} {megabytes:5.1f} MB  {card.about.get('licence', '?'):<14} {card.about.get('title', '')}"
+        )
 
 
 @weights.command()

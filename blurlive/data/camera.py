@@ -79,11 +79,11 @@ class Exposure:
     def finish(self) -> Image:
         """The blurred photo: mean light, clipped at white, tone curve, noise, 8 bits, JPEG."""
         assert self.sum is not None, "nothing was exposed"
-        mean = np.clip(self.sum / self.count, 0, 1) ** (1 / self.gamma) * 255
-        mean = np.clip(np.round(self._noisy(mean)), 0, 255).astype(np.uint8)
+        mean = np.asarray(np.clip(self.sum / self.count, 0, 1) ** (1 / self.gamma) * 255, np.float32)
+        photo: Image = np.clip(np.round(self._noisy(mean)), 0, 255).astype(np.uint8)
         if self.rng.random() < self.camera.jpeg:
-            return _jpeg(mean, int(self.rng.integers(60, 98)))
-        return mean
+            return _jpeg(photo, int(self.rng.integers(60, 98)))
+        return photo
 
     def _noisy(self, picture: Float) -> Float:
         draw = self.rng.random()
@@ -97,4 +97,5 @@ class Exposure:
 
 def _jpeg(picture: Image, quality: int) -> Image:
     _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], dtype=np.uint8)
+    decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(decoded[..., ::-1])

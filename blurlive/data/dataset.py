@@ -21,8 +21,8 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Batch:
-    """``blurred (N, 3, S, S)`` and ``sharp (N, 7, 3, S, S)``, uint8 RGB; ``motion (N, 2, S, S)``, float32, in pixels from
-    first frame to last."""
+    """``blurred (N, 3, S, S)`` and ``sharp (N, 7, 3, S, S)``, uint8 RGB; ``motion (N, 2, S, S)``, float32, in pixels
+    from first frame to last."""
 
     blurred: Tensor
     sharp: Tensor
@@ -62,7 +62,8 @@ def make_flow_batch(bank: PhotoBank, spec: SceneSpec, size: int, count: int, key
 
 
 class Stream(IterableDataset[Item | DataError], Generic[Item]):
-    """Endless ``make(step)`` from ``start`` on; worker w of W makes every W-th, so that their order does not depend on W."""
+    """Endless ``make(step)`` from ``start`` on; worker w of W makes every W-th, so that their order does not depend on
+    W."""
 
     def __init__(self, make: Callable[[int], Item], start: int = 0) -> None:
         self.make, self.start = make, start
@@ -80,7 +81,8 @@ class Stream(IterableDataset[Item | DataError], Generic[Item]):
 
 
 def loader(stream: Stream[Item], workers: int) -> Iterator[Item]:
-    """Items made ahead by ``workers`` processes (0: in this one). Raises the :class:`DataError` that making one raised."""
+    """Items made ahead by ``workers`` processes (0: in this one). Raises the :class:`DataError` that making one
+    raised."""
     for item in DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None):
         if isinstance(item, DataError):
             raise item

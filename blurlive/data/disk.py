@@ -1,4 +1,5 @@
-"""Synthesised clips as a set on disk: ``0001/blurred.png``, ``0001/sharp/01.png`` to ``07.png``, ``0001/motion.npy``."""
+"""Synthesised clips as a set on disk: ``0001/blurred.png``, ``0001/sharp/01.png`` to ``07.png``,
+``0001/motion.npy``."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ SILENT = Camera(linear=0.0, lights=0.0, tone=0.0, grey=0.0, noise=0.0, strong_no
 
 
 def scene_spec(gamma: str | None = None, *, plain: bool = False) -> SceneSpec:
-    """What may happen in a clip. ``gamma`` is ``2.2``, ``1`` or None (both occur); ``plain`` averages seven frames and adds
-    no noise, JPEG or tone. Raises :class:`UsageError` for another gamma."""
+    """What may happen in a clip. ``gamma`` is ``2.2``, ``1`` or None (both occur); ``plain`` averages seven frames and
+    adds no noise, JPEG or tone. Raises :class:`UsageError` for another gamma."""
     if gamma not in {None, "1", "1.0", "2.2"}:
         raise UsageError(f"--gamma {gamma}: use 2.2, the convention of the GoPro benchmark, or 1, the plain average")
     spec = SceneSpec()
@@ -38,7 +39,8 @@ def write_clips(data: Path, folder: Path, count: int, size: int, seed: int, spec
     Clip n depends on the seed, n and the files in ``data`` alone. ``motion.npy`` is ``(2, size, size)`` float32: pixels
     travelled from first frame to last (x, y) by what the middle frame shows; estimated where the frames are real.
 
-    Raises :class:`OutputError` if a clip exists already or cannot be written, :class:`DataError` if ``data`` is of no use.
+    Raises :class:`OutputError` if a clip exists already or cannot be written, :class:`DataError` if ``data`` is of no
+    use.
     """
     source = open_source(data, spec)
     for number in range(1, count + 1):

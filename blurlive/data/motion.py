@@ -90,12 +90,13 @@ def draw_length(rng: np.random.Generator, spec: MotionRange) -> float:
 
 
 def travel(motion: Array, size: int, at: int | None = None) -> Array:
-    """Exact motion ``(2, size, size)`` in pixels, first instant to last, of what is seen at instant ``at`` (the middle)."""
+    """Exact motion ``(2, size, size)`` in pixels, first instant to last, of what is seen at instant ``at`` (the
+    middle)."""
     seen = np.linalg.inv(motion[len(motion) // 2 if at is None else at])
     axis = np.arange(size) + 0.5 - size / 2
     x, y = np.meshgrid(axis, axis)
     points = np.stack([x, y, np.ones_like(x)]).reshape(3, -1)
-    moved = ((motion[-1] - motion[0]) @ seen @ points)[:2]
+    moved: Array = ((motion[-1] - motion[0]) @ seen @ points)[:2]
     return moved.reshape(2, size, size)
 
 

@@ -4,7 +4,8 @@ A scene is a background and up to three cut-outs with soft edges, each a photo o
 Frames are rendered at ``6n + 1`` instants; every n-th is one of the seven sharp frames and the mean of all, in linear
 light, is the blurred photo (Sec. 3: F is the average). ``n`` > 1 is a continuous exposure, ``n`` = 1 the plain average
 of seven.
-Averages of two or three frames are double exposures: what slow motion feeds back to G (Sec. 4.3), what stage 2 trains on.
+Averages of two or three frames are double exposures: what slow motion feeds back to G (Sec. 4.3), what stage 2 trains
+on.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ class SceneSpec:
 
     ``objects`` are the odds of 0, 1, 2, 3 cut-outs; ``parallax`` that a cut-out moves as the camera does, only nearer
     or farther;
-    ``exposures`` the odds of averages of 7, 3 and 2 frames; ``plain`` that an average of 7 has no instants in between and
-    ``half`` that it has one; ``backwards`` draws both orders, its absence plays every scene to the right.
+    ``exposures`` the odds of averages of 7, 3 and 2 frames; ``plain`` that an average of 7 has no instants in between
+    and ``half`` that it has one; ``backwards`` draws both orders, its absence plays every scene to the right.
     """
 
     motion: mo.MotionRange = field(default_factory=mo.MotionRange)
@@ -82,8 +83,8 @@ def synthesize(rng: np.random.Generator, bank: PhotoBank, size: int, spec: Scene
 
 @dataclass(frozen=True)
 class Pair:
-    """A training example of the flow network: two frames ``(S, S, 3)`` uint8 RGB, and ``flow (2, S, S)``, float32: where
-    each pixel of ``first`` goes, in pixels."""
+    """A training example of the flow network: two frames ``(S, S, 3)`` uint8 RGB, and ``flow (2, S, S)``, float32:
+    where each pixel of ``first`` goes, in pixels."""
 
     first: Image
     last: Image
@@ -114,9 +115,9 @@ def _scene(rng: np.random.Generator, bank: PhotoBank, size: int, length: float, 
     times = np.linspace(0, 1, (FRAMES - 1) * FINEST + 1)
     shake = mo.camera(rng, times, size, length, spec.motion)
     layers = [_background(rng, bank, size, shake)]
-    for _ in range(int(rng.choice(len(spec.objects), p=spec.objects))):
-        layers.append(_cut_out(rng, bank, size, _object_motion(rng, times, size, shake, length, spec)))
-    return layers
+    objects = range(int(rng.choice(len(spec.objects), p=spec.objects)))
+    motions = (_object_motion(rng, times, size, shake, length, spec) for _ in objects)
+    return layers + [_cut_out(rng, bank, size, motion) for motion in motions]
 
 
 def _object_motion(
@@ -184,7 +185,8 @@ def _render(layers: list[_Layer], size: int, exposed: int, subframes: int, expos
 
 
 def shutter(instants: int, exposed: int) -> set[int]:
-    """Which of ``instants`` the blurred photo holds: all for an average of 7, else ``exposed`` of them from end to end."""
+    """Which of ``instants`` the blurred photo holds: all for an average of 7, else ``exposed`` of them from end to
+    end."""
     return (
         set(range(instants)) if exposed == FRAMES else set(np.linspace(0, instants - 1, exposed).astype(int).tolist())
     )

@@ -70,8 +70,8 @@ class Windows(ABC):
             if min(window.shape[1:3]) < size:
                 small = f"{window.shape[2]}x{window.shape[1]}"
                 raise DataError(f"{self.root}: frames of {small} are smaller than a crop of {size}; set data.size")
-            for i in range(first, min(first + self.crops, count)):
-                made.append(cut(np.random.default_rng([*key, i]), window, size, self.spec))
+            places = range(first, min(first + self.crops, count))
+            made += [cut(np.random.default_rng([*key, i]), window, size, self.spec) for i in places]
         return made
 
 
@@ -94,8 +94,9 @@ def cut(rng: np.random.Generator, window: Image, size: int, spec: SceneSpec) -> 
 
 
 def motion(frames: Image) -> NDArray[np.float32]:
-    """Estimated travel ``(2, H, W)`` in pixels from the first of ``frames (7, H, W, 3)`` to the last, of what the middle
-    one shows: flow from there to the last less that to the first, two halves that DIS finds where it misses the whole."""
+    """Estimated travel ``(2, H, W)`` in pixels from the first of ``frames (7, H, W, 3)`` to the last, of what the
+    middle one shows: flow from there to the last less that to the first, two halves that DIS finds where it misses the
+    whole."""
     estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     first, middle, last = (cv2.cvtColor(np.ascontiguousarray(frames[i]), cv2.COLOR_RGB2GRAY) for i in (0, 3, 6))
     flow = estimator.calc(middle, last, None) - estimator.calc(middle, first, None)
@@ -167,8 +168,8 @@ def scene_folders(root: Path) -> list[Path]:
 
 
 def numbered(folder: Path) -> list[Path]:
-    """Pictures of a folder that are called ``000001``, ``frame_1`` and the like, in the order of their numbers. A camera's
-    ``IMG_0001`` is no frame: its neighbours are other photos."""
+    """Pictures of a folder that are called ``000001``, ``frame_1`` and the like, in the order of their numbers. A
+    camera's ``IMG_0001`` is no frame: its neighbours are other photos."""
     pictures = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     found = [(int(match[1]), path) for path in pictures if (match := NUMBERED.fullmatch(path.stem))]
     return [path for _, path in sorted(found)]

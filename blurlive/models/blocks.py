@@ -17,7 +17,8 @@ class ResidualBlock(nn.Module):
         self.act = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv2(self.act(self.conv1(x)))
+        out: Tensor = x + self.conv2(self.act(self.conv1(x)))
+        return out
 
 
 class Up(nn.Module):

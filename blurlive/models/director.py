@@ -5,8 +5,8 @@ line field in double-angle form, which has no sign to guess, and :mod:`blurlive.
 agree over the whole photo. The result is the direction field, the second input of the generator.
 
 A direction is ``u = v / sqrt(|v|^2 + 2^2)`` with ``v`` the motion in pixels from the first frame to the last: its
-length tells how sure a direction is (0 still, towards 1 long blur) and not how far, so that errors in length do not matter.
-The line is ``q = (ux^2 - uy^2, 2 ux uy) / |u|``: the same for ``u`` and ``-u``, of the same length as ``u``.
+length tells how sure a direction is (0 still, towards 1 long blur) and not how far, so that errors in length do not
+matter. The line is ``q = (ux^2 - uy^2, 2 ux uy) / |u|``: the same for ``u`` and ``-u``, of the same length as ``u``.
 The paper has nothing like it; its cycle flow loss (Eq. 4) is meant to settle the order instead.
 """
 

@@ -7,6 +7,7 @@ batch would tie the answer for one frame to the others). It sees one frame at a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,9 +31,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.config = config or DiscriminatorConfig()
         sizes = (self.config.channels, *self.config.widths)
-        self.body = nn.ModuleList(
-            nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in zip(sizes[:-1], sizes[1:], strict=True)
-        )
+        self.body = nn.ModuleList(nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(sizes))
         self.head = nn.Conv2d(sizes[-1], 1, 3, padding=1)
         if self.config.init == "normal":
             normal_init(self)

@@ -7,6 +7,7 @@ dense connections, no context network. Its flow is a quarter of the picture's si
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -38,7 +39,7 @@ class FlowNet(nn.Module):
         super().__init__()
         self.config = config or FlowConfig()
         sizes = (3, *self.config.widths)
-        self.pyramid = nn.ModuleList(_stage(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        self.pyramid = nn.ModuleList(_stage(a, b) for a, b in pairwise(sizes))
         cost = (2 * self.config.reach + 1) ** 2
         self.estimators = nn.ModuleList(_estimator(cost + width + 2, self.config.hidden) for width in sizes[:1:-1])
 
@@ -52,7 +53,7 @@ class FlowNet(nn.Module):
         """Flow at each level ``(N, 2, h, w)`` from coarse to fine, in pixels of the full size."""
         a, b = (self._features(self._padded(picture)) for picture in (first, last))
         flow = torch.zeros_like(a[-1][:, :2])
-        found = []
+        found: list[Tensor] = []
         for level, estimator in zip(range(len(a) - 1, 0, -1), self.estimators, strict=True):
             if found:
                 flow = F.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
@@ -79,8 +80,8 @@ class FlowNet(nn.Module):
 
 
 def cost_volume(a: Tensor, b: Tensor, reach: int) -> Tensor:
-    """Agreement ``(N, (2 reach + 1)^2, h, w)`` of each cell of ``a`` with those of ``b`` around it, row by row: the mean
-    product of features ``(N, C, h, w)``."""
+    """Agreement ``(N, (2 reach + 1)^2, h, w)`` of each cell of ``a`` with those of ``b`` around it, row by row: the
+    mean product of features ``(N, C, h, w)``."""
     height, width = a.shape[-2:]
     around = F.pad(b, (reach, reach, reach, reach))
     shifts = [(dy, dx) for dy in range(2 * reach + 1) for dx in range(2 * reach + 1)]

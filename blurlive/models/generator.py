@@ -4,7 +4,7 @@ The paper names an encoder-decoder of 30 convolutions and says no more. The choi
 
 * the picture is folded by a pixel-unshuffle of 2, so that no convolution runs at full resolution;
 * four levels (1/2, 1/4, 1/8, 1/16), residual blocks, additive skips, no normalisation: a tile equals the whole;
-* the head starts at zero and its output is added to the blurred image, so that training starts from "seven times the photo";
+* the head starts at zero and its output is added to the blurred image, so that training starts from the photo;
 * a *direction field* says which way each region moves (see :mod:`blurlive.models.director`). A blurred photo fits a
   motion and its reverse equally well; with the field as second input the order is no longer a guess that each
   region makes for itself.

@@ -27,7 +27,8 @@ class RestorerConfig:
 
 
 def restorer_config(values: dict[str, Any]) -> RestorerConfig:
-    """Rebuild a :class:`RestorerConfig` from :meth:`RestorerConfig.as_dict` or JSON. Raises ``TypeError`` on unknown keys."""
+    """Rebuild a :class:`RestorerConfig` from :meth:`RestorerConfig.as_dict` or JSON. Raises ``TypeError`` on unknown
+    keys."""
     parts = {name: dict(part) for name, part in values.items()}
     for part in parts.values():
         part["widths"] = tuple(part["widths"])
@@ -53,7 +54,8 @@ class Restorer(nn.Module):
             colour: Tensor = self.generator(blurred, field)
             return colour
         grey = luminance(blurred)
-        return blurred.unsqueeze(1) + (self.generator(grey, field) - grey.unsqueeze(1))
+        change: Tensor = self.generator(grey, field) - grey.unsqueeze(1)
+        return blurred.unsqueeze(1) + change
 
 
 def luminance(rgb: Tensor) -> Tensor:

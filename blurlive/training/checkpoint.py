@@ -7,7 +7,6 @@ configuration as JSON. No loader state: batches are functions of (seed, step, ra
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,7 +24,8 @@ NAME = "checkpoint.safetensors"
 def save(
     folder: Path, nets: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], about: dict[str, str]
 ) -> None:
-    """Write ``folder/checkpoint.safetensors`` whole or not at all. ``about`` holds strings (JSON where they are more)."""
+    """Write ``folder/checkpoint.safetensors`` whole or not at all. ``about`` holds strings (JSON where they are
+    more)."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"{name}.{key}": value for name, net in nets.items() for key, value in net.state_dict().items()}
     for name, optimizer in optimizers.items():
@@ -39,7 +39,7 @@ def write_whole(file: Path, tensors: Mapping[str, Tensor], about: dict[str, str]
     part = file.with_suffix(".part")
     try:
         save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, part, about)
-        os.replace(part, file)
+        part.replace(file)
     except (OSError, SafetensorError) as error:
         part.unlink(missing_ok=True)
         raise DataError(f"{file}: cannot be written ({error}); the previous one is kept; free some space") from error

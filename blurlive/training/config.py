@@ -23,7 +23,8 @@ from .stages import STAGES
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where examples come from. ``path`` is a folder of photos, frames or videos (``kind`` tells which where ``auto`` errs);
+    """Where examples come from. ``path`` is a folder of photos, frames or videos (``kind`` tells which where ``auto``
+    errs);
     ``size`` the side of a crop in pixels; ``crops`` how many are cut from each window of real frames; ``validation``
     how many sequences are held out."""
 
@@ -57,11 +58,13 @@ class OptimConfig:
 
 @validated(frozen=True, config=ConfigDict(extra="forbid"))
 class TrainConfig:
-    """A whole run. ``losses`` weighs the loss terms of the stage by name; an unknown name is an error, 0 leaves one out.
+    """A whole run. ``losses`` weighs the loss terms of the stage by name; an unknown name is an error, 0 leaves one
+    out.
 
-    ``init`` is the run or weights that the stage starts from. ``features`` is ``auto``, ``none``, ``derivatives``, a file
-    or ``hf://`` address; ``flow_net`` the same but for ``derivatives``. ``frames_from`` says which seven frames stages 2
-    and 3 average: those that the previous stage ``recovered`` (the paper's) or the ``sharp`` ones. ``gamma`` is that
+    ``init`` is the run or weights that the stage starts from. ``features`` is ``auto``, ``none``, ``derivatives``, a
+    file
+    or ``hf://`` address; ``flow_net`` the same but for ``derivatives``. ``frames_from`` says which seven frames stages
+    2 and 3 average: those that the previous stage ``recovered`` (the paper's) or the ``sharp`` ones. ``gamma`` is that
     average's. ``triples`` is how many of the nine (Eq. 7) each step draws. ``bf16`` is ``auto``, ``on`` or ``off``.
     """
 
@@ -91,7 +94,8 @@ FREE_TO_CHANGE = {"steps", "log_every", "validate_every", "save_minutes", "devic
 
 
 def read_config(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
-    """The recipe's values, then the TOML file, then ``overrides`` (dotted names). Raises :class:`ConfigError` naming the key.
+    """The recipe's values, then the TOML file, then ``overrides`` (dotted names). Raises :class:`ConfigError` naming
+    the key.
 
     A run with ``init`` takes over the architecture of what it starts from, unless it sets ``model`` itself.
     """

@@ -17,7 +17,8 @@ FILE = "weights.safetensors"
 
 
 def export(folder: Path, file: Path | None = None) -> Path:
-    """Write the averaged weights of the run in ``folder`` to ``file`` (``folder/weights.safetensors``), whole or not at all.
+    """Write the averaged weights of the run in ``folder`` to ``file`` (``folder/weights.safetensors``), whole or not
+    at all.
 
     Raises :class:`DataError` if there is no checkpoint, :class:`OutputError` if the file cannot be written.
     """
@@ -30,7 +31,8 @@ def export(folder: Path, file: Path | None = None) -> Path:
 
 
 def describe(config: TrainConfig, step: int, about: dict[str, str]) -> dict[str, Any]:
-    """What the weights file says of how it was made. Of the data only the folder's name: a path is nobody's business."""
+    """What the weights file says of how it was made. Of the data only the folder's name: a path is nobody's
+    business."""
     world = int(json.loads(about.get("world", "1")))
     return {
         "title": f"{config.stage} stage of the {config.recipe} recipe",

@@ -24,7 +24,8 @@ def architecture(address: str) -> RestorerConfig:
 def initial(address: str) -> Restorer:
     """The network at ``address``, in fp32: a run's averaged (EMA) weights from its last checkpoint, or a weights file.
 
-    Raises :class:`ConfigError` if a folder holds neither, :class:`WeightsError` or :class:`DataError` if one is damaged.
+    Raises :class:`ConfigError` if a folder holds neither, :class:`WeightsError` or :class:`DataError` if one is
+    damaged.
     """
     folder = Path(address)
     if not folder.is_dir():

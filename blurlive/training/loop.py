@@ -32,11 +32,11 @@ def train(
     """Train into ``folder``: yields a :class:`Report` every ``log_every`` steps, ends with the exported weights.
 
     The folder gets ``metrics.jsonl``, ``curves.png``, ``samples.png``, ``checkpoint.safetensors`` every
-    ``save_minutes`` and ``weights.safetensors`` in the end. ``say`` is told what the run found and uses. With ``resume``
-    the run in the folder goes on as if it had never stopped.
+    ``save_minutes`` and ``weights.safetensors`` in the end. ``say`` is told what the run found and uses. With
+    ``resume`` the run in the folder goes on as if it had never stopped.
 
-    Raises :class:`OutputError` if the folder holds a run and ``resume`` is not set, :class:`DataError` if the data cannot
-    be used, the loss is not finite or the disk is full, :class:`ConfigError`, :class:`WeightsError`.
+    Raises :class:`OutputError` if the folder holds a run and ``resume`` is not set, :class:`DataError` if the data
+    cannot be used, the loss is not finite or the disk is full, :class:`ConfigError`, :class:`WeightsError`.
     """
     if not resume and (folder / checkpoint.NAME).exists():
         raise OutputError(f"{folder}: holds a run already; go on with --resume, or give another folder with --out")
@@ -109,7 +109,8 @@ class _Keeper:
         return [few] if self.leads and not self.held_out else []
 
     def figures(self, last: bool) -> dict[str, float] | None:
-        """Validation figures where they are due: at the end, and at the first report after every ``validate_every`` steps."""
+        """Validation figures where they are due: at the end, and at the first report after every ``validate_every``
+        steps."""
         config = self.run.config
         due = last or self.run.step % config.validate_every < config.log_every
         return validate(self.run.ema, self.held_out) if due and self.held_out else None

@@ -38,7 +38,8 @@ class Nets:
         return pictures if self.net.config.generator.channels == 3 else luminance(pictures)
 
     def generate(self, blurred: Tensor, field: Tensor | None, net: Restorer | None = None) -> Tensor:
-        """Seven frames ``(N, 7, C, H, W)`` of ``blurred (N, C, H, W)``; ``field (N, 2, H/16, W/16)`` if it is directed."""
+        """Seven frames ``(N, 7, C, H, W)`` of ``blurred (N, C, H, W)``; ``field (N, 2, H/16, W/16)`` if it is
+        directed."""
         generator = (net or self.net).generator
         with self.multiplying(blurred.device):
             frames: Tensor = generator(blurred, None if field is None else spread_field(field))
@@ -65,10 +66,10 @@ class Nets:
         return flow
 
     def judge(self, frames: Tensor, *, learn: bool) -> Tensor:
-        """The critic's answers to ``(N, 7, C, H, W)``. With ``learn`` False its parameters count as constants, so that one
-        backward pass serves both players and each gets the gradient of its own loss alone."""
+        """The critic's answers to ``(N, 7, C, H, W)``. With ``learn`` False its parameters count as constants, so that
+        one backward pass serves both players and each gets the gradient of its own loss alone."""
         assert self.critic is not None, "this term is off without a critic"
-        parameters = dict(self.critic.named_parameters())
+        parameters: dict[str, Tensor] = dict(self.critic.named_parameters())
         if not learn:
             parameters = {name: value.detach() for name, value in parameters.items()}
         with self.multiplying(frames.device):

@@ -1,7 +1,7 @@
 """Optimisers: Muon for the hidden convolutions, AdamW for the rest, as one object with one state.
 
-Muon (Jordan et al. 2024, "Muon: An optimizer for hidden layers") replaces the momentum of a weight matrix by its nearest
-orthogonal matrix, found by Newton-Schulz iteration. A convolution is the matrix (out, in * k * k).
+Muon (Jordan et al. 2024, "Muon: An optimizer for hidden layers") replaces the momentum of a weight matrix by its
+nearest orthogonal matrix, found by Newton-Schulz iteration. A convolution is the matrix (out, in * k * k).
 ``torch.optim.Muon`` takes 2-D parameters only and iterates on the wide matrix; on a CPU the wide products cost a
 fifth of a training step. Here the same polynomial runs on the small Gram matrix ``M M^T`` and meets the wide one twice.
 """
@@ -33,7 +33,8 @@ def orthogonalize(matrix: Tensor, steps: int = 5) -> Tensor:
         polynomial = a * eye + (b * eye + c * gram) @ gram
         total = polynomial @ total
         gram = polynomial @ gram @ polynomial
-    return total @ x
+    nearest: Tensor = total @ x
+    return nearest
 
 
 class Muon(torch.optim.Optimizer):
@@ -43,7 +44,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]  # a closure is never used here
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002  # no closures here
         for group in self.param_groups:
             for param in group["params"]:
                 if param.grad is not None:
@@ -53,6 +54,7 @@ class Muon(torch.optim.Optimizer):
         state = self.state[param]
         if not state:
             state["momentum"] = torch.zeros_like(param)
+        assert param.grad is not None
         state["momentum"].lerp_(param.grad, 1 - momentum)
         ahead = param.grad.lerp(state["momentum"], momentum)  # Nesterov
         flat = ahead.reshape(len(param), -1)
@@ -64,5 +66,5 @@ def split(net: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
     """Parameters for Muon (4-D weights of hidden convolutions) and for AdamW (first and last layers, biases)."""
     convolutions = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
     hidden = {id(conv.weight) for conv in convolutions[1:-1]}
-    muon = [p for p in net.parameters() if id(p) in hidden]
+    muon: list[Tensor] = [p for p in net.parameters() if id(p) in hidden]
     return muon, [p for p in net.parameters() if id(p) not in hidden]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.distributed as dist
@@ -23,7 +23,7 @@ class Ranks:
 
     rank: int = 0
     world: int = 1
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
     def leads(self) -> bool:
@@ -36,13 +36,14 @@ class Ranks:
             return
         flat = torch.cat([tensor.flatten() for tensor in tensors])
         dist.all_reduce(flat)
-        parts = flat.div_(self.world).split([tensor.numel() for tensor in tensors])
+        parts = torch.split_with_sizes(flat.div_(self.world), [tensor.numel() for tensor in tensors])
         for tensor, part in zip(tensors, parts, strict=True):
             tensor.copy_(part.view_as(tensor))
 
 
 def join(device: str = "auto") -> Ranks:
-    """Join the processes that ``torchrun`` started; alone without it. Each takes a GPU of its own where there are any."""
+    """Join the processes that ``torchrun`` started; alone without it. Each takes a GPU of its own where there are
+    any."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     chosen = choose_device(device)
     if world == 1:

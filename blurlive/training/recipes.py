@@ -1,4 +1,5 @@
-"""The two recipes as plain values: ``blurlive``, which makes the shipped weights, and ``paper`` (Sec. 4.2 to the letter)."""
+"""The two recipes as plain values: ``blurlive``, which makes the shipped weights, and ``paper`` (Sec. 4.2 to the
+letter)."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ LOSSES: dict[str, dict[str, dict[str, float]]] = {
 
 _BLURLIVE: dict[str, dict[str, Any]] = {
     "base": {},
-    # The later stages polish: an eighth of the learning rates of the first, fewer steps, two of the nine triples a step.
+    # The later stages polish: an eighth of the first's learning rates, fewer steps, two of the nine triples a step.
     "gram": {"steps": 1500, "triples": 2, "optim": {"muon": 0.00125, "adamw": 1.25e-4, "decay": 1000}},
     "hepta": {"steps": 1500, "optim": {"muon": 0.00125, "adamw": 1.25e-4, "decay": 1000}},
 }
@@ -69,7 +70,8 @@ _PAPER: dict[str, Any] = {
 
 
 def recipe_values(recipe: str, stage: str) -> dict[str, Any]:
-    """Values of a recipe at a stage, to be laid under a configuration. Raises :class:`ConfigError` for unknown names."""
+    """Values of a recipe at a stage, to be laid under a configuration. Raises :class:`ConfigError` for unknown
+    names."""
     if recipe not in LOSSES:
         raise ConfigError(f"--recipe {recipe}: unknown; use {', '.join(LOSSES)}")
     if stage not in LOSSES[recipe]:

@@ -68,9 +68,9 @@ class Run:
             raise ConfigError(
                 f"losses: no term is left ({', '.join(off)}: off); give --set features=FILE or flow_net=FILE"
             )
-        judges = (None if judge is None else _placed(judge, self.ranks) for judge in (features.net, flow.net))
+        eye, mover = (None if judge is None else _placed(judge, self.ranks) for judge in (features.net, flow.net))
         critic = _placed(_critic(self.config), self.ranks) if "critic" in needed else None
-        return Nets(self.net, critic, *judges, self._before(), _bf16(self.config, self.ranks.device))
+        return Nets(self.net, critic, eye, mover, self._before(), _bf16(self.config, self.ranks.device))
 
     def _before(self) -> Restorer | None:
         """What the stage before made, kept as it is, where its frames are what this stage averages."""
@@ -94,7 +94,8 @@ class Run:
         checkpoint.save(self.folder, self._stored(), self.optimizers, about)
 
     def resume(self) -> None:
-        """Go on where the checkpoint stopped, to the bit. Raises :class:`ConfigError` if this cannot be the same run."""
+        """Go on where the checkpoint stopped, to the bit. Raises :class:`ConfigError` if this cannot be the same
+        run."""
         about = checkpoint.load(self.folder, self._stored(), self.optimizers)
         self.step = checkpoint.step_of(about)
         world, used = json.loads(about.get("world", "1")), json.loads(about.get("used", "null")) or self.used
@@ -120,7 +121,7 @@ class Run:
         """
         self._set_rates()
         terms = self._terms(batch.to(self.ranks.device))
-        torch.stack([self.losses[name] * term for name, term in terms.items()]).sum().backward()
+        torch.autograd.backward(torch.stack([self.losses[name] * term for name, term in terms.items()]).sum())
         values = torch.stack([term.detach() for term in terms.values()])
         self.ranks.average([values, *self._gradients()])
         self._check(dict(zip(terms, values.tolist(), strict=True)))

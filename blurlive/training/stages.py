@@ -1,4 +1,5 @@
-"""Stages: what each computes of a batch, and its named loss terms. The loop weighs them and knows nothing else of a stage.
+"""Stages: what each computes of a batch, and its named loss terms. The loop weighs them and knows nothing else of a
+stage.
 
 A stage is a *pass* (the tensors of one step, each computed when a term first asks for it) and a table of terms, small
 functions of that pass. Only terms with a weight are asked, so a recipe pays for nothing it does not use.
@@ -40,7 +41,8 @@ class Settings:
 class Pass:
     """Stage 1, the BaseGAN (Sec. 3.1): one blurred batch through G.
 
-    A directed G is told the exact direction at first; later mostly what the director sees, each line with its true sign,
+    A directed G is told the exact direction at first; later mostly what the director sees, each line with its true
+    sign,
     so that it meets in training the errors that it will meet in use. ``random`` draws on the CPU, the same everywhere.
     """
 
@@ -88,7 +90,8 @@ class Pass:
 
 
 class GramPass(Pass):
-    """Stage 2, the GramGAN (Sec. 3.2): besides, averages of three frames through G, frames 1, 4, 7 of its seven kept."""
+    """Stage 2, the GramGAN (Sec. 3.2): besides, averages of three frames through G, frames 1, 4, 7 of its seven
+    kept."""
 
     @cached_property
     def chosen(self) -> list[tuple[int, int, int]]:
@@ -119,7 +122,8 @@ class GramPass(Pass):
         return torch.stack(summands).mean() * len(losses.TRIPLES)
 
     def _look(self, frames: Tensor) -> Tensor:
-        return self.nets.look(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+        found = self.nets.look(frames.flatten(0, 1))
+        return found.view(*frames.shape[:2], *found.shape[1:])
 
 
 class HeptaPass(Pass):

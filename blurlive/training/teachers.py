@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -55,7 +56,8 @@ def feature_teacher(address: str = "auto") -> Teacher:
 
 
 def flow_teacher(address: str = "auto") -> Teacher:
-    """The flow network of Eq. 4: ``none``, a file or ``hf://`` address, or ``auto``: the bundled one, and none without it.
+    """The flow network of Eq. 4: ``none``, a file or ``hf://`` address, or ``auto``: the bundled one, and none without
+    it.
 
     Raises :class:`WeightsError` if a named file holds no flow network of ours.
     """
@@ -86,7 +88,8 @@ def load_flow(file: Path) -> FlowNet:
             f"{file}: not a flow network of blurlive ({FLOW_FORMAT}); make one with examples/train_flow.py"
         )
     try:
-        sizes = {key: tuple(v) if isinstance(v, list) else v for key, v in json.loads(metadata["architecture"]).items()}
+        sizes: dict[str, Any] = json.loads(metadata["architecture"])
+        sizes = {key: tuple(size) if isinstance(size, list) else size for key, size in sizes.items()}
         net = FlowNet(FlowConfig(**sizes))
         net.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -35,7 +35,8 @@ def validation_set(config: TrainConfig) -> list[Batch]:
 
 @torch.inference_mode()
 def validate(net: Restorer, batches: list[Batch]) -> dict[str, float]:
-    """Mean PSNR in dB over sequences. ``psnr``: restored, with the director's lines and true signs; ``psnr_exact``: with
+    """Mean PSNR in dB over sequences. ``psnr``: restored, with the director's lines and true signs; ``psnr_exact``:
+    with
     exact directions; ``psnr_either``, of an undirected network: the better order; ``blurred``: the photo repeated."""
     rows: dict[str, list[float]] = {}
     for batch in batches:
