@@ -11,33 +11,41 @@ from typing import Any
 import typer
 
 
-@dataclass(frozen=True)
+@dataclass
 class Talk:
-    """How much is said, and in which form."""
+    """How much is said, and in which form. A progress bar steps aside while anything is said."""
 
     json: bool
     dry_run: bool
     quiet: bool
     verbose: bool
+    live: Any = None
 
     def result(self, record: Mapping[str, Any], paths: list[str]) -> None:
         """One photo is done: a JSON line, or the paths of its results."""
         if self.json:
-            typer.echo(json.dumps(dict(record)))
+            self._echo(json.dumps(dict(record)))
         elif not self.quiet:
             for path in paths:
-                typer.echo(path)
+                self._echo(path)
 
     def error(self, message: str) -> None:
-        typer.echo(f"blurlive: {message}", err=True)
+        self._echo(f"blurlive: {message}", err=True)
 
     def say(self, message: str) -> None:
         if not self.quiet:
-            typer.echo(message, err=True)
+            self._echo(message, err=True)
 
     def detail(self, message: str) -> None:
         if self.verbose:
-            typer.echo(message, err=True)
+            self._echo(message, err=True)
+
+    def _echo(self, text: str, *, err: bool = False) -> None:
+        if self.live:
+            self.live.stop()
+        typer.echo(text, err=err)
+        if self.live:
+            self.live.start()
 
     @contextmanager
     def progress(self, photos: int, frames: int) -> Iterator[Bar]:
@@ -57,11 +65,16 @@ class Talk:
         )
 
         console = Console(stderr=True)
+        if not console.is_terminal:
+            yield Bar(None, frames)
+            return
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         times = (TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns, *times, console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task("frames", total=photos * frames)
-            yield Bar(lambda done: progress.update(task, completed=done), frames)
+        bars = Progress(*columns, *times, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+        with bars as self.live:
+            task = bars.add_task("frames", total=photos * frames)
+            yield Bar(lambda done: bars.update(task, completed=done), frames)
+        self.live = None
 
 
 class Bar:
