@@ -108,7 +108,8 @@ def _restore_all(
                 if isinstance(error, DeviceError) or extractor is None:
                     raise typer.Exit(error.exit_code) from None  # no later photo would fare better
             talk.result(result.__dict__, result.outputs)
-            talk.detail(", ".join(f"{name} {taken:.2f} s" for name, taken in result.seconds.items()))
+            if result.seconds:
+                talk.detail(", ".join(f"{name} {taken:.2f} s" for name, taken in result.seconds.items()))
             bar.photo()
             yield result
 

@@ -49,6 +49,7 @@ Loop = Annotated[
     int | None,
     typer.Option(
         min=0,
+        max=65535,
         help="Times to play; 0 is for ever (animations only). Default: videos repeat to last 3 s, "
         "animations play for ever.",
         rich_help_panel=LOOK,

@@ -42,12 +42,25 @@ def plan(sources: list[str], places: Places) -> list[list[Target]]:
         raise UsageError(
             f"{files[0].path}: one file for {len(sources)} photos; give a folder with -o, or --format alone"
         )
-    names = _distinct([_stem(source) for source in sources])
+    names = _distinct([(Path() if folders else _home(source), _stem(source)) for source in sources])
     several = len(sources) > 1
-    return [
-        _unique(files + _in_folders(folders, name, several, places) + _beside(source, name, files, folders, places))
-        for source, name in zip(sources, names, strict=True)
-    ]
+    planned = []
+    for source, name in zip(sources, names, strict=True):
+        targets = files + _in_folders(folders, name, several, places) + _beside(source, name, files, folders, places)
+        _keep_photo(source, targets)
+        planned.append(_unique(targets))
+    return planned
+
+
+def _keep_photo(source: str, targets: list[Target]) -> None:
+    """No result may take the place of the photo that it is made of, not even with ``--overwrite``."""
+    for target in targets:
+        if source != "-" and target.path.resolve() == Path(source).resolve():
+            raise UsageError(f"{target.path}: is the photo itself; give the result another name with -o")
+
+
+def _home(source: str) -> Path:
+    return Path() if source == "-" else Path(source).parent
 
 
 def _sorted_outputs(outputs: list[Path]) -> tuple[list[Target], list[Path]]:
@@ -75,10 +88,7 @@ def _beside(source: str, name: str, files: list[Target], folders: list[Path], pl
     mp4."""
     if folders:
         return []
-    if files:
-        base = files[0].path.parent / _stem(str(files[0].path))
-    else:
-        base = (Path() if source == "-" else Path(source).parent) / name
+    base = files[0].path.parent / _stem(str(files[0].path)) if files else _home(source) / name
     wanted = places.formats or ([] if files else ["mp4"])
     return [Target(base.with_name(base.name + SUFFIXES[format]), format) for format in wanted]
 
@@ -90,15 +100,15 @@ def _stem(source: str) -> str:
     return stem.removesuffix(".sheet").removesuffix(".side") or "photo"
 
 
-def _distinct(names: list[str]) -> list[str]:
-    """Two photos of one name must not share a result: the second becomes ``name-2``."""
-    taken: set[str] = set()
+def _distinct(names: list[tuple[Path, str]]) -> list[str]:
+    """Two photos of one name must not share a result in one folder: the second becomes ``name-2``."""
+    taken: set[tuple[Path, str]] = set()
     distinct = []
-    for name in names:
+    for folder, name in names:
         number, free = 2, name
-        while free.lower() in taken:
+        while (folder, free.lower()) in taken:
             free, number = f"{name}-{number}", number + 1
-        taken.add(free.lower())
+        taken.add((folder, free.lower()))
         distinct.append(free)
     return distinct
 
