@@ -26,6 +26,11 @@ FRAMES = 7
 """Frames that one forward pass gives (Sec. 3)."""
 CELL = 16
 """Side of a cell of the direction field, and the multiple that the input's height and width must have, in pixels."""
+SLOPE = 8.0
+"""Derivatives are about an eighth of brightness differences: this brings all inputs to one scale."""
+CHANGE = 0.1
+"""Frames differ from the blurred photo by about a tenth of the range: this brings the head's weights to the others'
+scale."""
 
 
 @dataclass(frozen=True)
@@ -80,20 +85,20 @@ class Generator(nn.Module):
 
     def forward(self, blurred: Tensor, field: Tensor | None = None) -> Tensor:
         x = self._inputs(blurred, field).to(self.stem.weight.dtype)
-        residual = F.pixel_shuffle(self.head(self._body(self.stem(x))), 2)  # (N, 7C, H, W)
+        residual = F.pixel_shuffle(self.head(self._body(self.stem(x))) * CHANGE, 2)  # (N, 7C, H, W)
         return blurred.unsqueeze(1) + residual.view(len(residual), FRAMES, *blurred.shape[1:]).to(blurred.dtype)
 
     def _inputs(self, blurred: Tensor, field: Tensor | None) -> Tensor:
         """The folded picture and, if directed, the field and the picture's derivative along it: to first order, what
         moving along the field by one pixel changes."""
-        folded = F.pixel_unshuffle(blurred, 2)  # (N, 4C, H/2, W/2)
+        folded = F.pixel_unshuffle(blurred, 2) - 0.5  # (N, 4C, H/2, W/2)
         if not self.config.directed:
             return folded
         if field is None:
             raise ValueError("this generator needs a direction field beside the blurred image")
         dx, dy = (F.pixel_unshuffle(d, 2) for d in gradient(blurred))
         along = field[:, :1] * dx + field[:, 1:] * dy
-        return torch.cat([folded, field, along], 1)
+        return torch.cat([folded, field, along * SLOPE], 1)
 
     def _body(self, x: Tensor) -> Tensor:
         e0 = self.enc0(x)

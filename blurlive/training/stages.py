@@ -161,7 +161,7 @@ def _direction(p: Pass) -> Tensor:
 
 Term = Callable[[Any], Tensor]
 BASE: dict[str, Term] = {
-    "frames": lambda p: F.l1_loss(p.frames, p.sharp),
+    "frames": lambda p: losses.in_order(p.frames, p.sharp, p.nets.seen(p.rgb)),
     "direction": _direction,
     "content": lambda p: losses.content_pixel(p.frames, p.sharp),
     "perceptual": _perceptual,

