@@ -1,7 +1,7 @@
 """Make the example photos: `python examples/make_photos.py` (needs `pip install -e '.[dev]'`).
 
 * ``coffee.jpg``: a blurred photo whose blur is **synthesised** from scikit-image's sharp ``coffee`` (Rachel Michetti,
-  CC0): a curved hand shake of 14 pixels with a little rotation, averaged over 73 instants in linear light.
+  CC0): a curved hand shake of 8 pixels with a little rotation, averaged over 73 instants in linear light.
 * ``clock.png``: a **really** blurred photo, scikit-image's ``clock_motion`` (Stefan van der Walt, CC0), as it is.
 """
 
@@ -21,7 +21,7 @@ HERE = Path(__file__).parent / "photos"
 SOURCE = Path(skimage.__file__).parent / "data"
 
 
-def blurred(sharp: np.ndarray, length: float = 14.0, seed: int = 9) -> np.ndarray:
+def blurred(sharp: np.ndarray, length: float = 8.0, seed: int = 9) -> np.ndarray:
     """Expose a sharp photo ``(H, W, 3)`` while the camera moves; the border that moved in is cut off."""
     rng = np.random.default_rng(seed)
     height, width = sharp.shape[:2]

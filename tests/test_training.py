@@ -320,7 +320,7 @@ def test_toml_is_read_back(tmp_path: Path) -> None:
         ({"recipe": "secret"}, "--recipe secret"),
         ({"stage": "gram"}, "--init"),
         ({"data.size": 100}, "multiple of 16"),
-        ({"steps.more": 1, "steps": 2}, "steps"),
+        ({"steps": 2, "steps.more": 1}, "steps.more: steps is a value"),
         ({"bf16": "perhaps"}, "use auto, on, off"),
     ],
 )
