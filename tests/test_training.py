@@ -172,7 +172,7 @@ for report in loop.train(settings, folder, resume):
 
 
 def start(script: Path, *arguments: object, processes: int = 1) -> int:
-    many = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--master-port", "0"]
+    many = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     command = [sys.executable, *(many if processes > 1 else []), str(script), *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, env=environment, capture_output=True, timeout=240, check=False).returncode
@@ -347,5 +347,5 @@ def test_the_flow_network_can_be_trained_and_measured(tmp_path: Path, photos: Pa
     steps = list(train_flow(photos, tmp_path / "flow.safetensors", plan, tiny, every=1))
     assert [step for step, _ in steps] == [1, 2]
     errors = compare(load_flow(tmp_path / "flow.safetensors"), photos, pairs=2, size=64)
-    assert errors.keys() == {"ours", "dis", "zero"}
-    assert errors["dis"] < errors["zero"]
+    assert errors["ours"] == pytest.approx(errors["zero"], rel=0.2)  # two steps from "nothing moves"
+    assert 0 < errors["dis"] != errors["zero"]
