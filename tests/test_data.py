@@ -55,15 +55,16 @@ def test_what_a_folder_is_taken_for(tmp_path: Path) -> None:
     save_scene(tmp_path / "tree" / "GOPR1", 7)
     (tmp_path / "videos").mkdir()
     save_video(tmp_path / "videos" / "a.mp4", 8)
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "camera").mkdir()
+    for name in ("photos", "camera", "faces"):
+        (tmp_path / name).mkdir()
     for i in range(8):
         Pillow.fromarray(random_photo(64, 64 + i)).save(tmp_path / "photos" / f"{i:04d}.png")  # numbered, of many sizes
         Pillow.fromarray(random_photo(64, 64)).save(
             tmp_path / "camera" / f"IMG_{i:04d}.png"
         )  # one size, a camera's names
+        Pillow.fromarray(random_photo(64, 64, i)).save(tmp_path / "faces" / f"{i:05d}.png")  # numbered, of one size
     kinds = {folder.name: recognise(folder) for folder in tmp_path.iterdir()}
-    assert kinds == {"tree": "frames", "videos": "videos", "photos": "photos", "camera": "photos"}
+    assert kinds == {"tree": "frames", "videos": "videos", "photos": "photos", "camera": "photos", "faces": "photos"}
     assert open_source(tmp_path / "camera", kind="photos").kind == "photos"
 
 

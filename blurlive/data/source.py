@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from ..errors import DataError
@@ -13,6 +15,8 @@ from .photos import PhotoBank
 from .synthesis import FRAMES, SceneSpec, Sequence, synthesize
 from .windows import FrameTree, VideoFolder, numbered, scene_folders, video_files
 
+ALIKE = 0.8
+"""Correlation of thumbnails above which two pictures pass for neighbours in a video."""
 KINDS = ("auto", "photos", "frames", "videos")
 
 
@@ -54,23 +58,36 @@ def open_source(
 
 
 def recognise(path: Path) -> str:
-    """``videos``, ``frames`` or ``photos``. Numbered pictures are frames if they are of one size: photos rarely are."""
+    """``videos``, ``frames`` or ``photos``. Numbered pictures are frames if they are of one size and alike one after the
+    other: photos may be numbered too, and even be of one size."""
     if not path.exists():
         raise DataError(f"{path}: no such folder; give photos, a tree of numbered frames, or videos with --data")
     if not path.is_dir():
         raise DataError(f"{path}: is a file; give the folder that holds it with --data")
     if video_files(path):
         return "videos"
-    return "frames" if any(_one_size(folder) for folder in scene_folders(path)) else "photos"
+    return "frames" if any(_is_scene(numbered(folder)[:FRAMES]) for folder in scene_folders(path)) else "photos"
 
 
-def _one_size(folder: Path) -> bool:
-    """Whether the first pictures of a folder have one size, by their headers."""
-    sizes = set()
-    for file in numbered(folder)[:FRAMES]:
-        try:
-            with Pillow.open(file) as picture:
-                sizes.add(picture.size)
-        except (OSError, SyntaxError):
-            return False
-    return len(sizes) == 1
+def _is_scene(files: list[Path]) -> bool:
+    try:
+        thumbnails = [_thumbnail(file) for file in files]
+    except (OSError, SyntaxError, Pillow.DecompressionBombError):
+        return False
+    pairs = pairwise(thumbnails)
+    alike = [a[0] == b[0] and _correlation(a[1], b[1]) > ALIKE for a, b in pairs]
+    return sum(alike) > len(alike) / 2  # a scene may be cut, or hold a frame that cannot be told from noise
+
+
+def _thumbnail(file: Path) -> tuple[tuple[int, int], NDArray[np.float64]]:
+    """Size of a picture, and a few grey pixels of it."""
+    with Pillow.open(file) as picture:
+        size = picture.size
+        picture.draft("L", (64, 64))  # a JPEG is decoded small, which is all it takes
+        return size, np.asarray(picture.convert("L").resize((24, 24), Pillow.Resampling.BOX), np.float64)
+
+
+def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    spread = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / spread if spread > 1e-6 else 1.0
