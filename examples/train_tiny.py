@@ -18,8 +18,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from blurlive.data.dataset import make_batch
+from blurlive.data.source import open_source
 from blurlive.training.config import read_config
 from blurlive.training.loop import train
+from blurlive.training.run import Run
 
 SETTINGS = Path(__file__).with_name("tiny.toml")
 
@@ -36,14 +39,19 @@ def main() -> None:
 
 
 def run(folder: Path, steps: int) -> dict[str, dict[str, tuple[float, float]]]:
-    """Each stage starts from the one before. Returns the first and last report of each loss term by stage."""
+    """Each stage starts from the one before. Returns each loss term by stage, before and after, on the same clips."""
     went, before = {}, {}
     for stage in ("base", "gram", "hepta"):
         values = {"stage": stage, "data.path": str(folder / "photos"), "steps": steps, **before}
-        reports = list(train(read_config(SETTINGS, values), folder / stage))
-        first, last = reports[0].losses, reports[-1].losses
-        went[stage] = {name: (first[name], last[name]) for name in first}
-        before = {"init": str(folder / stage)}
+        config, place = read_config(SETTINGS, values), folder / stage
+        clips = make_batch(open_source(config.data.path, config.data.scene), config.data.size, 32, (2**31,))
+        first = Run(config, place).measure(clips)
+        for report in train(config, place):
+            print(stage, f"{report.step}/{steps}", flush=True)
+        trained = Run(config, place, fresh=False)
+        trained.resume()
+        went[stage] = {name: (first[name], last) for name, last in trained.measure(clips).items()}
+        before = {"init": str(place)}
     return went
 
 

@@ -174,7 +174,15 @@ for report in loop.train(settings, folder, resume):
 
 
 def start(script: Path, *arguments: object, processes: int = 1) -> int:
-    many = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    many = [
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--local-addr",
+        "127.0.0.1",
+        "--nproc-per-node",
+        str(processes),
+    ]
     command = [sys.executable, *(many if processes > 1 else []), str(script), *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, env=environment, capture_output=True, timeout=240, check=False).returncode

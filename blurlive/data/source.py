@@ -58,8 +58,8 @@ def open_source(
 
 
 def recognise(path: Path) -> str:
-    """``videos``, ``frames`` or ``photos``. Numbered pictures are frames if they are of one size and alike one after the
-    other: photos may be numbered too, and even be of one size."""
+    """``videos``, ``frames`` or ``photos``. Numbered pictures are frames if they are of one size and alike one after
+    the other: photos may be numbered too, and even be of one size."""
     if not path.exists():
         raise DataError(f"{path}: no such folder; give photos, a tree of numbered frames, or videos with --data")
     if not path.is_dir():

@@ -120,7 +120,7 @@ class Run:
         Raises :class:`DataError` if a loss or gradient is not finite; nothing has changed then.
         """
         self._set_rates()
-        terms = self._terms(batch.to(self.ranks.device))
+        terms = self._terms(batch.to(self.ranks.device), self.step)
         torch.autograd.backward(torch.stack([self.losses[name] * term for name, term in terms.items()]).sum())
         values = torch.stack([term.detach() for term in terms.values()])
         self.ranks.average([values, *self._gradients()])
@@ -132,13 +132,19 @@ class Run:
         checkpoint.copy_into(self.ema, self.net, min(self.config.optim.ema, self.step / (self.step + 10)))
         return dict(zip(terms, values.tolist(), strict=True))
 
-    def _terms(self, batch: Batch) -> dict[str, Tensor]:
+    @torch.no_grad()
+    def measure(self, batch: Batch) -> dict[str, float]:
+        """The loss terms of a batch as they are now; changes nothing. The same draws at every call, for comparisons."""
+        terms = self._terms(batch.to(self.ranks.device), step=0)
+        return {name: term.item() for name, term in terms.items()}
+
+    def _terms(self, batch: Batch, step: int) -> dict[str, Tensor]:
         config = self.config
         # Every process draws alike from its own place in one sequence: a function of (seed, step, rank).
-        random = torch.Generator().manual_seed(_mixed(config.seed, self.step, self.ranks.rank))
+        random = torch.Generator().manual_seed(_mixed(config.seed, step, self.ranks.rank))
         start = 0 if config.stage == "base" else TRUST_AFTER
         settings = Settings(config.frames_from == "recovered", config.gamma, config.triples, start)
-        return STAGES[config.stage].step(self.nets, batch, self.step, random, self.losses, settings)
+        return STAGES[config.stage].step(self.nets, batch, step, random, self.losses, settings)
 
     def _set_rates(self) -> None:
         share = rate(self.step, self.config)
