@@ -89,11 +89,11 @@ def test_three_tiny_stages_lower_their_losses(tmp_path: Path, example: ModuleTyp
     assert {"gram", "triples"} < set(went["gram"])
     assert {"blur_cycle", "frame_cycle"} < set(went["hepta"])
     card = weights.read_card(tmp_path / "hepta" / "weights.safetensors")
-    facts = {"stage": "hepta", "recipe": "blurlive", "steps": 30, "images": 120, "data": "photos", "init": "gram"}
+    facts = {"stage": "hepta", "recipe": "blurlive", "steps": 40, "images": 160, "data": "photos", "init": "gram"}
     assert facts.items() <= card.about.items()
     assert card.config.generator.widths == (8, 16, 16, 16)
     rows = [json.loads(row) for row in (tmp_path / "base" / "metrics.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in rows] == [10, 20, 30]
+    assert [row["step"] for row in rows] == [10, 20, 30, 40]
     assert rows[-1]["validation"]["blurred"] > 10
     assert Pillow.open(tmp_path / "gram" / "curves.png").size == (1120, 360)
     assert Pillow.open(tmp_path / "gram" / "samples.png").size == (8 * 164, 8 * 164)
