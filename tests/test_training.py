@@ -13,7 +13,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image as Pillow
@@ -89,14 +88,14 @@ def same(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(value, b[name]) for name, value in a.items())
 
 
-def test_three_tiny_stages_follow_each_other(tmp_path: Path, example: ModuleType) -> None:
+def test_three_tiny_stages_lower_their_losses(tmp_path: Path, example: ModuleType) -> None:
     example.make_photos(tmp_path / "photos")
     went = example.run(tmp_path, 30)
-    # Thirty steps of four crops teach nothing that stands out from the luck of the draw; that losses fall is for longer
-    # runs.
-    assert all(np.isfinite(value) for stage in went.values() for ends in stage.values() for value in ends)
-    assert {"gram", "triples"} < set(went["gram"])
-    assert {"blur_cycle", "frame_cycle"} < set(went["hepta"])
+    own = {"base": ("frames", "direction"), "gram": ("gram", "triples"), "hepta": ("blur_cycle", "frame_cycle")}
+    for stage, names in own.items():
+        for name in names:  # measured on the same clips, so that no luck of the draw is in it
+            before, after = went[stage][name]
+            assert after < before, f"{stage}: {name} {before} -> {after}"
     card = weights.read_card(tmp_path / "hepta" / "weights.safetensors")
     assert (card.about["stage"], card.about["recipe"]) == ("hepta", "blurlive")
     assert card.config.generator.widths == (8, 16, 16, 16)
