@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import torch  # noqa: TID253  # this module is imported lazily
+import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import Tensor  # noqa: TID253
+from torch import Tensor
 
 from .errors import OutputError, WeightsError
 from .files import replaced_whole

@@ -23,7 +23,7 @@ from torch import Tensor
 from . import weights as weights_file
 from .devices import choose_device, choose_dtype, is_out_of_memory
 from .errors import DeviceError
-from .models.director import Director
+from .models.director import OUTPUTS, Director
 from .models.generator import CELL, FRAMES, Generator, spread_field
 from .orient import orient
 
@@ -31,6 +31,8 @@ Image = NDArray[np.uint8]
 TILE = 1280
 """Default side of a tile's own pixels; about 1.5 GB of memory with the halo, in fp32."""
 SMALLEST_TILE = 128
+ALIGNED = 2 * CELL
+"""Sides of the canvas and starts of tiles are multiples of this, the director's coarsest cells."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ class Window:
 
 
 def windows(height: int, width: int, tile: int, halo: int) -> Iterator[Window]:
-    """Cut a canvas into tiles of about equal size, at most ``tile`` a side; all numbers are multiples of 16."""
+    """Cut a canvas into tiles of about equal size, at most ``tile`` a side, with a halo of at least ``halo`` pixels;
+    all numbers are multiples of 32."""
+    halo = -(-halo // ALIGNED) * ALIGNED
     for top, bottom in _spans(height, tile):
         for left, right in _spans(width, tile):
             seen = max(0, top - halo), min(height, bottom + halo), max(0, left - halo), min(width, right + halo)
@@ -51,8 +55,7 @@ def windows(height: int, width: int, tile: int, halo: int) -> Iterator[Window]:
 
 def _spans(length: int, tile: int) -> Iterator[tuple[int, int]]:
     count = -(-length // tile)
-    edges = [round(length * i / count / CELL) * CELL for i in range(count + 1)]
-    return pairwise(edges)
+    return pairwise(round(length * i / count / ALIGNED) * ALIGNED for i in range(count + 1))
 
 
 class Extractor:
@@ -75,7 +78,7 @@ class Extractor:
         self.dtype = choose_dtype(dtype, self.device)
         net, self.card = weights_file.load(weights, offline=offline)
         self.net = net.to(self.device, self.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.tile = max(SMALLEST_TILE, tile // CELL * CELL)
+        self.tile = max(SMALLEST_TILE, tile // ALIGNED * ALIGNED)
 
     def direction(self, photo: Image) -> Tensor | None:
         """Direction field ``(2, h, w)`` of a photo ``(H, W, 3)``, one vector per 16 pixels; None for an undirected
@@ -84,10 +87,10 @@ class Extractor:
         if director is None:
             return None
         canvas = _canvas(photo)
-        lines = torch.zeros(2, canvas.shape[0] // CELL, canvas.shape[1] // CELL)
+        lines = torch.zeros(OUTPUTS, canvas.shape[0] // CELL, canvas.shape[1] // CELL)
 
         def run(window: Window) -> None:
-            part = director(self._tensor(canvas, window))[0].float().cpu()
+            part = director.agreed(self._tensor(canvas, window))[0].float().cpu()
             _cells(lines, window.own)[:] = _cells(part, _inside(window))
 
         self._tiled(canvas, Director.reach, run)
@@ -146,17 +149,17 @@ class Extractor:
             raise DeviceError(
                 f"{self.device}: out of memory even with {self.tile}-pixel tiles; use --max-side or --device cpu"
             )
-        self.tile = max(SMALLEST_TILE, self.tile // 2 // CELL * CELL)
+        self.tile = max(SMALLEST_TILE, self.tile // 2 // ALIGNED * ALIGNED)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
 
 def _canvas(photo: Image) -> Image:
-    """The photo with sides brought up to multiples of 16 at the right and bottom: mirrored, or repeated if it is
+    """The photo with sides brought up to multiples of 32 at the right and bottom: mirrored, or repeated if it is
     tiny."""
     if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8 or 0 in photo.shape:
         raise ValueError(f"a photo is a (H, W, 3) uint8 array, not {photo.shape} {photo.dtype}")
-    down, right = -photo.shape[0] % CELL, -photo.shape[1] % CELL
+    down, right = -photo.shape[0] % ALIGNED, -photo.shape[1] % ALIGNED
     if not down and not right:
         return np.ascontiguousarray(photo)
     mode = "reflect" if down < photo.shape[0] and right < photo.shape[1] else "edge"

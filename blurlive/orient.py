@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .models.director import half_angle
+from .models.director import half_angle, sureness
 
 MOST_CELLS = 2500
 """Cells of the coarse grid on which signs are settled; larger photos are pooled to it."""
@@ -28,10 +28,10 @@ Signs = NDArray[np.float64]
 
 
 def orient(lines: Tensor) -> Tensor:
-    """Direction field ``(2, h, w)`` of a line field ``(2, h, w)``: same lines, signs that agree, running to the
-    right."""
+    """Direction field ``(2, h, w)`` of a line field ``(3, h, w)``: same lines, signs that agree, running to the
+    right. Lines that are in doubt have little say."""
     lines = lines.detach().float().cpu()
-    coarse = half_angle(_pooled(lines))
+    coarse = half_angle(sureness(_pooled(lines)))
     coarse = coarse * torch.from_numpy(agreeing_signs(coarse.numpy())).float()
     guide = F.interpolate(coarse[None], lines.shape[-2:], mode="bilinear", align_corners=False)[0]
     fine = half_angle(lines)

@@ -2,8 +2,8 @@
 
 ``iters`` 1 is the seven frames, 2 is 6 groups of 7 = 42, k is 7 * 6^(k-1). What the paper leaves unsaid, decided here:
 
-* *Orientation.* Every group is restored with the direction field of the photo, so that it runs the way the clip runs,
-  and is checked against the two frames it came from; a group that ran backwards is turned round.
+* *Orientation.* Every group is restored with the direction field of the photo, a sixth as far a round, so that it runs
+  the way the clip runs, and is checked against the two frames it came from; a group that ran backwards is turned round.
 * *Anchoring.* A group must begin at its first source frame and end at its second, or time would jump at the seams. What
   the first and last frame of a group lack is added along the group, linearly in time.
 * *Even time.* Seven frames from one source frame to the next would show each source frame twice. In the last round
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .extractor import Extractor, Image
+from .models.director import direction, motion
 from .models.generator import FRAMES
 
 ROWS = 256
@@ -53,6 +54,8 @@ def _rounds(extractor: Extractor, frames: Image, field: Tensor | None, left: int
     if left == 0:
         yield from frames
         return
+    if field is not None:
+        field = direction(motion(field) / (FRAMES - 1))  # from one frame to the next
     for first, second in pairwise(frames):
         group = between(extractor, first, second, field)
         yield from evenly(group) if left == 1 else _rounds(extractor, group, field, left - 1)

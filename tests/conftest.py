@@ -15,7 +15,7 @@ from blurlive.models.director import DirectorConfig
 from blurlive.models.generator import GeneratorConfig
 from blurlive.models.restorer import Restorer, RestorerConfig
 
-TINY = RestorerConfig(GeneratorConfig(widths=(8, 8, 8, 8)), DirectorConfig(widths=(8, 8)))
+TINY = RestorerConfig(GeneratorConfig(widths=(8, 8, 8, 8)), DirectorConfig(width=8))
 
 
 @pytest.fixture(scope="session", autouse=True)

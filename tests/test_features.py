@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -87,13 +89,30 @@ def test_converted_from_the_archive(tmp_path: Path) -> None:
     assert convert_vgg(tmp_path / "sdist.tar.gz", tmp_path / "out.safetensors").is_file()
 
 
-def test_converted_alexnet_has_heads(tmp_path: Path) -> None:
+@pytest.fixture
+def alexnet(tmp_path: Path) -> Path:
     tree = pickled((4, 4, 4, 4, 4), "AlexNet_0")
     heads = {f"NetLinLayer_{i}": {"Conv_0": {"kernel": np.ones((1, 1, 4, 1), np.float32)}} for i in range(5)}
-    (tmp_path / "alexnet.ckpt").write_bytes(pickle.dumps({**tree, **heads}))
-    tensors = load_file(convert_alexnet(tmp_path / "alexnet.ckpt", tmp_path / "a.safetensors"))
+    file = tmp_path / "alexnet.ckpt"
+    file.write_bytes(pickle.dumps({**tree, **heads}))
+    return file
+
+
+def test_converted_alexnet_has_heads(tmp_path: Path, alexnet: Path) -> None:
+    tensors = load_file(convert_alexnet(alexnet, tmp_path / "a.safetensors"))
     assert tensors["lin4.model.1.weight"].shape == (1, 4, 1, 1)
     assert f"features.{PLACES['AlexNet_0'][-1]}.bias" in tensors
+
+
+def test_the_command_line_converts_foreign_weights_too(tmp_path: Path, alexnet: Path) -> None:
+    command = [sys.executable, "-m", "blurlive", "weights", "convert", alexnet, tmp_path / "a.safetensors", "--network"]
+    done = subprocess.run([*command, "lpips"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "a.safetensors")
+    assert "lin0.model.1.weight" in load_file(tmp_path / "a.safetensors")
+    refused = subprocess.run([*command, "vgg16"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 4
+    assert "lacks VGG16_0" in " ".join(refused.stderr.split())
 
 
 class Hostile:

@@ -10,8 +10,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blurlive.models.director import Director, DirectorConfig, direction, half_angle, line, signed_like
-from blurlive.models.generator import Generator, GeneratorConfig, spread_field
+from blurlive.models.director import (
+    LONGEST,
+    TURNS,
+    Director,
+    DirectorConfig,
+    Turn,
+    direction,
+    half_angle,
+    line,
+    motion,
+    signed_like,
+    statistics,
+    sureness,
+)
+from blurlive.models.generator import TAPS, WEIGHT, Generator, GeneratorConfig, spread_field
 from blurlive.models.restorer import Restorer, RestorerConfig, luminance, restorer_config
 
 from .conftest import TINY, random_net
@@ -62,12 +75,12 @@ def test_the_architecture_survives_json() -> None:
 
 
 def farthest_input(run: Callable[[torch.Tensor], torch.Tensor], size: int) -> int:
-    """Pixels from an output to the farthest input with a gradient on it, for outputs at all places within a cell."""
+    """Pixels from an output to the farthest input with a gradient on it, for outputs at all places within two cells."""
     picture = torch.rand(1, 3, 32, size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     output = run(picture.requires_grad_())
     scale = size // output.shape[-1]
     farthest = 0
-    for place in range(size // 2, size // 2 + 16, scale):
+    for place in range(size // 2, size // 2 + 32, scale):
         (slope,) = torch.autograd.grad(output[..., place // scale].sum(), picture, retain_graph=True)
         felt = slope.flatten(0, -2).abs().sum(0).nonzero().flatten()
         farthest = max(farthest, place - int(felt[0]), int(felt[-1]) - place - scale + 1)
@@ -84,23 +97,92 @@ def positive(net: torch.nn.Module) -> torch.nn.Module:
 
 def test_the_generators_reach_is_as_declared_and_no_more_than_a_cell_too_large() -> None:
     net = positive(Generator(GeneratorConfig(widths=(4, 4, 4, 4))))
-    field = torch.full((1, 2, 16, 512), 0.5, dtype=torch.float64)
+    field = direction(torch.tensor([100.0, 0.0], dtype=torch.float64).view(1, 2, 1, 1)).expand(1, 2, 16, 512)
     farthest = farthest_input(lambda picture: net(picture, field), 1024)
     assert Generator.reach - 16 < farthest <= Generator.reach
 
 
 def test_the_directors_reach_is_as_declared_and_no_more_than_a_cell_too_large() -> None:
-    net = positive(Director(DirectorConfig(widths=(4, 4))))
-    farthest = farthest_input(net, 768)
+    net = positive(Director(DirectorConfig(width=4)))
+    farthest = farthest_input(net.agreed, 768)
     assert Director.reach - 16 < farthest <= Director.reach
 
 
 @given(st.floats(0, 2 * math.pi), st.floats(0.1, 60.0))
 @settings(deadline=None)
 def test_a_line_is_the_same_for_both_senses_and_gives_back_its_direction(angle: float, length: float) -> None:
-    motion = torch.tensor([length * math.cos(angle), length * math.sin(angle)]).view(2, 1, 1)
-    u = direction(motion)
-    assert 0 < u.norm() < 1
+    travel = torch.tensor([length * math.cos(angle), length * math.sin(angle)]).view(2, 1, 1)
+    u = direction(travel)
+    assert u.norm().item() == pytest.approx(math.log1p(length) / math.log1p(64), rel=1e-3)
     torch.testing.assert_close(line(u), line(-u))
     torch.testing.assert_close(signed_like(line(u)[None], u[None])[0], u, atol=1e-4, rtol=1e-3)
     assert half_angle(line(u))[0].item() >= -1e-4  # to the right
+    torch.testing.assert_close(motion(u), travel * min(1.0, LONGEST / length), atol=1e-3, rtol=1e-3)
+
+
+def test_a_doubtful_line_keeps_its_length_and_has_little_say() -> None:
+    doubtful = torch.tensor([0.1, 0.0, 0.8]).view(3, 1, 1)
+    assert half_angle(doubtful).flatten().tolist() == pytest.approx([0.8, 0.0])
+    assert half_angle(sureness(doubtful)).flatten().tolist() == pytest.approx([0.1, 0.0])
+
+
+def test_taps_reach_back_and_forth_along_the_motion() -> None:
+    """A head that gives the last tap the whole weight shows the picture one motion further on."""
+    net = Generator(GeneratorConfig(widths=(4, 4, 4, 4)))
+    with torch.no_grad():
+        net.head.bias[[frame * len(TAPS) + len(TAPS) - 1 for frame in range(7)]] = 1 / WEIGHT  # type: ignore[index]
+    blurred = torch.rand(1, 3, 32, 64)
+    field = direction(torch.tensor([6.0, 0.0]).view(1, 2, 1, 1)).expand(1, 2, 16, 32)
+    frames = net(blurred, field)
+    torch.testing.assert_close(frames[:, 3, :, :, :-8], blurred[..., 6:-2], atol=1e-4, rtol=1e-3)
+
+
+def test_no_field_however_still_or_doubtful_stops_a_gradient() -> None:
+    """The frames' loss teaches the director through the taps."""
+    lines = torch.zeros(1, 3, 2, 2, requires_grad=True)
+    net = random_net().generator
+    net(torch.rand(1, 3, 32, 32), spread_field(half_angle(lines))).sum().backward()
+    assert lines.grad is not None
+    assert lines.grad.isfinite().all()
+
+
+TURNED_MOTION = (
+    lambda v: v.flip(-1) * torch.tensor([-1.0, 1.0]).view(2, 1, 1),
+    lambda v: v.flip(-2) * torch.tensor([1.0, -1.0]).view(2, 1, 1),
+    lambda v: v.transpose(-1, -2).flip(1),
+)
+
+
+@pytest.mark.parametrize(("turn", "turned_motion"), list(zip(TURNS, TURNED_MOTION, strict=True)))
+def test_statistics_and_lines_turn_as_pictures_do(turn: Turn, turned_motion: Callable[..., torch.Tensor]) -> None:
+    """Up to echoes of odd lags, which fall between pixels: those may lie one pixel off."""
+    random = torch.Generator().manual_seed(0)
+    picture, travel = torch.rand(1, 3, 64, 64, generator=random), torch.randn(1, 2, 4, 4, generator=random) * 9
+    plain, wanted = statistics(picture), statistics(turn.move(picture))
+    got = turn.seen(plain)
+    torch.testing.assert_close(got[:, :48], wanted[:, :48], atol=1e-4, rtol=1e-4)
+    assert (got - wanted).abs().mean() < (plain - wanted).abs().mean() / 3
+    torch.testing.assert_close(turn.lines(line(direction(travel))), line(direction(turned_motion(travel))))
+    torch.testing.assert_close(turn.seen(turn.seen(plain)), plain)
+
+
+def test_the_director_agrees_with_itself_however_a_picture_is_turned() -> None:
+    torch.manual_seed(0)
+    net = Director(DirectorConfig(width=8))
+    torch.nn.init.normal_(net.head.weight)
+    seen = torch.rand(1, 3, 64, 64)
+    mirrored = TURNS[0]
+    plain, turned = (
+        net.agreed(seen),
+        mirrored.lines(net.agreed(mirrored.move(seen))),
+    )
+    assert (plain - turned).abs().mean() < (net(seen) - mirrored.lines(net(mirrored.move(seen)))).abs().mean()
+
+
+def test_whitened_statistics_are_white() -> None:
+    seen = torch.randn(4, 168, 16, 16) @ torch.randn(16, 16) + 3
+    director = Director()
+    director.standardise(seen)
+    mean, whitening = director.get_buffer("mean"), director.get_buffer("whitening")
+    white = torch.einsum("oc,nchw->onhw", whitening, seen - mean.view(1, -1, 1, 1)).flatten(1)
+    torch.testing.assert_close(torch.cov(white), torch.eye(168), atol=0.02, rtol=0)

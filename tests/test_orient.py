@@ -32,7 +32,7 @@ def agreement(field: torch.Tensor, truth: torch.Tensor) -> float:
 @pytest.mark.parametrize("kind", ["rotation", "zoom", "down", "shift and rotation"])
 def test_a_smooth_motion_plays_one_way_although_its_lines_are_noisy(kind: str) -> None:
     truth = direction(motion(kind))
-    noisy = line(truth) + 0.15 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(0))
+    noisy = line(truth) + 0.15 * torch.randn((3, *truth.shape[1:]), generator=torch.Generator().manual_seed(0))
     assert agreement(orient(noisy), truth) > 0.99
 
 

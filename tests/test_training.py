@@ -21,8 +21,16 @@ from safetensors.torch import load_file
 from blurlive import weights
 from blurlive.errors import ConfigError, DataError, OutputError
 from blurlive.models.flow import FlowConfig, FlowNet
+from blurlive.models.generator import GeneratorConfig
+from blurlive.models.restorer import RestorerConfig
 from blurlive.training import checkpoint, journal
 from blurlive.training.config import TrainConfig, read_config, stored_config, to_toml
+from blurlive.training.director import (
+    DirectorTraining,
+    gather,
+    relative_error,
+    train_director,
+)
 from blurlive.training.export import export
 from blurlive.training.flow import FlowTraining, compare, train_flow
 from blurlive.training.loop import train
@@ -40,7 +48,7 @@ SMALL: dict[str, Any] = {
     "data.size": 32,
     "data.validation": 8,
     "model.generator.widths": [8, 8, 8, 8],
-    "model.director.widths": [8, 8],
+    "model.director.width": 8,
 }
 PAPER = {"recipe": "paper", "model.generator.widths": [8, 8, 8, 8], "features": "derivatives"}
 
@@ -118,7 +126,7 @@ def test_the_papers_three_stages(tmp_path: Path, photos: Path) -> None:
         "flow_net": str(flow),
         "data.workers": 0,
     }
-    values.pop("model.director.widths")
+    values.pop("model.director.width")
     reports, before = {}, {}
     for stage in ("base", "gram", "hepta"):
         config = read_config(None, {**values, "stage": stage, **before})
@@ -366,3 +374,17 @@ def test_the_flow_network_can_be_trained_and_measured(tmp_path: Path, photos: Pa
     errors = compare(load_flow(tmp_path / "flow.safetensors"), photos, pairs=2, size=64)
     assert errors["ours"] == pytest.approx(errors["zero"], rel=0.2)  # two steps from "nothing moves"
     assert 0 < errors["dis"] != errors["zero"]
+
+
+def test_the_director_can_be_trained_alone_and_is_what_a_run_starts_from(tmp_path: Path, photos: Path) -> None:
+    plan = DirectorTraining(steps=60, examples=32, held_out=8, size=64, batch=8, workers=0, muon=0.0, adamw=0.01)
+    sizes = RestorerConfig(GeneratorConfig(widths=(8, 8, 8, 8)), small(photos).model.director)
+    file = tmp_path / "director.safetensors"
+    steps = [step for step, _ in train_director(photos, file, plan, sizes)]
+    assert steps[-1] == 60
+    seen = gather(photos, "train", 32, plan, plan.seed)
+    director = weights.load(file)[0].director
+    assert director is not None
+    assert relative_error(director, seen) < 0.8  # 1 is "nothing moves"
+    run = Run(small(photos, init=str(file), losses__direction=0, model=sizes), tmp_path / "run")
+    assert not any(p.requires_grad for p in run.net.director.parameters())  # type: ignore[union-attr]

@@ -69,7 +69,10 @@ Jobs = Annotated[
     typer.Option("-j", "--jobs", min=1, help="Clips scored at a time. Default: cores, at most 4.", rich_help_panel=HOW),
 ]
 LpipsFile = Annotated[
-    Path | None, typer.Option("--lpips", help="AlexNet and heads of LPIPS (.safetensors).", rich_help_panel=HOW)
+    Path | None,
+    typer.Option(
+        "--lpips", help="AlexNet and heads of LPIPS: what `weights convert --network lpips` makes.", rich_help_panel=HOW
+    ),
 ]
 
 

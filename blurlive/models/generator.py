@@ -4,10 +4,14 @@ The paper names an encoder-decoder of 30 convolutions and says no more. The choi
 
 * the picture is folded by a pixel-unshuffle of 2, so that no convolution runs at full resolution;
 * four levels (1/2, 1/4, 1/8, 1/16), residual blocks, additive skips, no normalisation: a tile equals the whole;
-* the head starts at zero and its output is added to the blurred image, so that training starts from the photo;
-* a *direction field* says which way each region moves (see :mod:`blurlive.models.director`). A blurred photo fits a
-  motion and its reverse equally well; with the field as second input the order is no longer a guess that each
-  region makes for itself.
+* a *direction field* says which way and how far each region moves (see :mod:`blurlive.models.director`). A blurred
+  photo fits a motion and its reverse equally well; with the field as second input the order is no longer a guess that
+  each region makes for itself;
+* the picture is sampled along the field at thirds of the motion (*taps*). Blur of one motion is an average along one
+  line, so each sharp frame is nearly a weighted sum of taps: the head predicts the weights, pixel by pixel and frame by
+  frame (a kernel-predicting network, Bako et al. 2017, Mildenhall et al. 2018, with its kernels along the motion), and
+  a residual for what taps cannot give;
+* the head starts at zero, so that training starts from the photo.
 
 Convolutions: stem 1, levels 2+4+4+4 down and 4+2+2 up, 3 strided, 3 before shuffles, head 1 = 30.
 """
@@ -20,17 +24,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import Up, blocks, gradient, normal_init, start_as_identity
+from .blocks import Up, blocks, normal_init, start_as_identity
+from .director import motion
 
 FRAMES = 7
 """Frames that one forward pass gives (Sec. 3)."""
 CELL = 16
 """Side of a cell of the direction field, and the multiple that the input's height and width must have, in pixels."""
+TAPS = (-1.0, -2 / 3, -1 / 3, 1 / 3, 2 / 3, 1.0)
+"""Where the picture is sampled along the motion, in motions from first frame to last."""
 SLOPE = 8.0
-"""Derivatives are about an eighth of brightness differences: this brings all inputs to one scale."""
+"""Taps differ from the picture by about an eighth: this brings all inputs to one scale."""
 CHANGE = 0.1
 """Frames differ from the blurred photo by about a tenth of the range: this brings the head's weights to the others'
 scale."""
+WEIGHT = 0.5
+"""The same for the weights of the taps."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ class GeneratorConfig:
     """Sizes of G, stored in the weights file.
 
     ``channels`` 3 is RGB; 1 is luminance, as the paper feeds it (Sec. 3.1). ``directed`` False drops the direction
-    field, which leaves the plain network of the paper. ``init`` is ``identity`` or ``normal`` (Sec. 4.2).
+    field and the taps, which leaves the plain network of the paper. ``init`` is ``identity`` or ``normal`` (Sec. 4.2).
     """
 
     channels: int = 3
@@ -55,14 +64,15 @@ class Generator(nn.Module):
     network is not directed). Returns ``(N, 7, C, H, W)`` in time order, not clamped.
     """
 
-    reach = 192
+    reach = 224
     """Pixels around a pixel that can change its output (tested): the halo that makes a tile equal the whole."""
 
     def __init__(self, config: GeneratorConfig | None = None) -> None:
         super().__init__()
         self.config = config or GeneratorConfig()
         c, (w0, w1, w2, w3) = self.config.channels, self.config.widths
-        inputs = 8 * c + 2 if self.config.directed else 4 * c
+        taps = len(TAPS) if self.config.directed else 0
+        inputs = 4 * c * (1 + taps) + 2 * self.config.directed
         self.stem = nn.Conv2d(inputs, w0, 3, padding=1)
         self.enc0, self.down0 = blocks(w0, 1), nn.Conv2d(w0, w1, 2, stride=2)
         self.enc1, self.down1 = blocks(w1, 2), nn.Conv2d(w1, w2, 2, stride=2)
@@ -71,7 +81,7 @@ class Generator(nn.Module):
         self.dec2, self.up1 = blocks(w2, 2), Up(w2, w1)
         self.dec1, self.up0 = blocks(w1, 1), Up(w1, w0)
         self.dec0 = blocks(w0, 1)
-        self.head = nn.Conv2d(w0, FRAMES * 4 * c, 3, padding=1)
+        self.head = nn.Conv2d(w0, FRAMES * (4 * c + taps), 3, padding=1)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -84,21 +94,28 @@ class Generator(nn.Module):
             nn.init.zeros_(self.head.bias)
 
     def forward(self, blurred: Tensor, field: Tensor | None = None) -> Tensor:
-        x = self._inputs(blurred, field).to(self.stem.weight.dtype)
-        residual = F.pixel_shuffle(self.head(self._body(self.stem(x))) * CHANGE, 2)  # (N, 7C, H, W)
-        return blurred.unsqueeze(1) + residual.view(len(residual), FRAMES, *blurred.shape[1:]).to(blurred.dtype)
+        folded = F.pixel_unshuffle(blurred, 2)  # (N, 4C, H/2, W/2)
+        taps = self._taps(blurred, field)
+        seen = [folded - 0.5] if field is None or not taps else [folded - 0.5, field, *(tap * SLOPE for tap in taps)]
+        out = self.head(self._body(self.stem(torch.cat(seen, 1).to(self.stem.weight.dtype)))).to(blurred.dtype)
+        weights, change = out[:, : FRAMES * len(taps)], out[:, FRAMES * len(taps) :]
+        change = (change * CHANGE).view(len(change), FRAMES, *folded.shape[1:])  # (N, 7, 4C, H/2, W/2)
+        if taps:
+            change = _weighted(taps, weights * WEIGHT, change)
+        return blurred.unsqueeze(1) + F.pixel_shuffle(change, 2)
 
-    def _inputs(self, blurred: Tensor, field: Tensor | None) -> Tensor:
-        """The folded picture and, if directed, the field and the picture's derivative along it: to first order, what
-        moving along the field by one pixel changes."""
-        folded = F.pixel_unshuffle(blurred, 2) - 0.5  # (N, 4C, H/2, W/2)
+    def _taps(self, blurred: Tensor, field: Tensor | None) -> list[Tensor]:
+        """What the picture gains at each tap, folded: ``(N, 4C, H/2, W/2)`` each; none if not directed."""
         if not self.config.directed:
-            return folded
+            return []
         if field is None:
             raise ValueError("this generator needs a direction field beside the blurred image")
-        dx, dy = (F.pixel_unshuffle(d, 2) for d in gradient(blurred))
-        along = field[:, :1] * dx + field[:, 1:] * dy
-        return torch.cat([folded, field, along * SLOPE], 1)
+        way = F.interpolate(motion(field.float()), scale_factor=2, mode="bilinear", align_corners=False)
+        grid, size = pixels(blurred), way.new_tensor([blurred.shape[-1] / 2, blurred.shape[-2] / 2])
+        step = way.permute(0, 2, 3, 1) / size
+        picture = blurred.float()
+        taps = (sample(picture, grid + step * tap) - picture for tap in TAPS)
+        return [F.pixel_unshuffle(tap, 2).to(blurred.dtype) for tap in taps]
 
     def _body(self, x: Tensor) -> Tensor:
         e0 = self.enc0(x)
@@ -108,6 +125,26 @@ class Generator(nn.Module):
         d1 = self.dec1(self.up1(d2) + e1)
         out: Tensor = self.dec0(self.up0(d1) + e0)
         return out
+
+
+def pixels(picture: Tensor) -> Tensor:
+    """Places ``(1, H, W, 2)`` of a picture's pixels as ``grid_sample`` counts them: edges at -1 and 1."""
+    height, width = picture.shape[-2:]
+    x, y = ((torch.arange(side, device=picture.device) + 0.5) * (2 / side) - 1 for side in (width, height))
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
+
+
+def sample(picture: Tensor, grid: Tensor) -> Tensor:
+    """``picture (N, C, H, W)`` at places ``(N, H, W, 2)``, bilinearly; beyond the border, the border."""
+    return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _weighted(taps: list[Tensor], weights: Tensor, start: Tensor) -> Tensor:
+    """``start (N, 7, 4C, h, w)`` plus the sum of ``taps (N, 4C, h, w)`` weighted by ``weights (N, 7 * taps, h, w)``."""
+    shares = weights.view(len(weights), FRAMES, len(taps), *weights.shape[2:]).unbind(2)
+    for tap, share in zip(taps, shares, strict=True):
+        start = torch.addcmul(start, tap.unsqueeze(1), share.unsqueeze(2))
+    return start
 
 
 def spread_field(field: Tensor) -> Tensor:

@@ -30,9 +30,8 @@ def restorer_config(values: dict[str, Any]) -> RestorerConfig:
     """Rebuild a :class:`RestorerConfig` from :meth:`RestorerConfig.as_dict` or JSON. Raises ``TypeError`` on unknown
     keys."""
     parts = {name: dict(part) for name, part in values.items()}
-    for part in parts.values():
-        part["widths"] = tuple(part["widths"])
     generator, director = parts.pop("generator"), parts.pop("director")
+    generator["widths"] = tuple(generator["widths"])
     return RestorerConfig(GeneratorConfig(**generator), DirectorConfig(**director), **parts)
 
 

@@ -41,7 +41,8 @@ class DataConfig:
 @dataclass(frozen=True)
 class OptimConfig:
     """``muon`` and ``adamw`` are learning rates; 0 for ``muon`` gives all parameters to AdamW. ``critic`` is the
-    discriminator's. ``clip`` bounds the norm of each network's gradient; 0 does not.
+    discriminator's, ``director`` the share of the first two that the director gets. ``clip`` bounds the norm of each
+    network's gradient; 0 does not.
 
     The rates rise over ``warmup`` steps, stay, and fall linearly to ``floor`` (a share) over the last ``decay`` steps.
     """
@@ -49,6 +50,7 @@ class OptimConfig:
     muon: float = 0.01
     adamw: float = 1e-3
     critic: float = 1e-4
+    director: float = 1.0
     warmup: int = 50
     decay: int = 1500
     floor: float = 0.01

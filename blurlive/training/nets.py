@@ -46,7 +46,7 @@ class Nets:
         return frames.float()
 
     def lines(self, blurred: Tensor) -> Tensor:
-        """The director's line field ``(N, 2, H/16, W/16)``."""
+        """The director's line field ``(N, 3, H/16, W/16)``."""
         assert self.net.director is not None, "only a directed network has lines"
         with self.multiplying(blurred.device):
             lines: Tensor = self.net.director(blurred)

@@ -7,7 +7,7 @@ import json
 import math
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -142,7 +142,7 @@ class Run:
         config = self.config
         # Every process draws alike from its own place in one sequence: a function of (seed, step, rank).
         random = torch.Generator().manual_seed(_mixed(config.seed, step, self.ranks.rank))
-        start = 0 if config.stage == "base" else TRUST_AFTER
+        start = TRUST_AFTER if config.init else 0
         settings = Settings(config.frames_from == "recovered", config.gamma, config.triples, start)
         return STAGES[config.stage].step(self.nets, batch, step, random, self.losses, settings)
 
@@ -154,7 +154,7 @@ class Run:
 
     def _gradients(self) -> list[Tensor]:
         """All gradients, in an order that never changes; zeros where a term left a parameter out."""
-        parameters = [p for net in self._players() for p in net.parameters()]
+        parameters = [p for net in self._players() for p in net.parameters() if p.requires_grad]
         for parameter in parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
@@ -189,7 +189,10 @@ def _start(config: TrainConfig, fresh: bool) -> Restorer:
     net = initial(config.init) if fresh and config.init else Restorer(config.model)
     if net.config != config.model:
         raise ConfigError(f"{config.init}: its network is another than [model] says; leave [model] out to take it over")
-    return net.train().requires_grad_(True)
+    net.train().requires_grad_(True)
+    if net.director is not None:
+        net.director.requires_grad_(bool(config.losses.get("direction")))  # the other terms do not teach it
+    return net
 
 
 def _critic(config: TrainConfig) -> Discriminator:
@@ -208,18 +211,17 @@ def _bf16(config: TrainConfig, device: torch.device) -> bool:
 
 
 def _optimizers(net: Restorer, critic: Discriminator | None, config: TrainConfig) -> dict[str, torch.optim.Optimizer]:
-    hidden: list[Tensor] = []
-    rest: list[Tensor] = []
-    for part in (net.generator, net.director):
+    optim = config.optim
+    hidden: list[dict[str, Any]] = []
+    rest: list[dict[str, Any]] = []
+    for part, share in ((net.generator, 1.0), (net.director, optim.director)):
         if part is not None:
-            some, others = split(part)
-            hidden += some
-            rest += others
-    if not config.optim.muon:
-        hidden, rest = [], hidden + rest
-    made: dict[str, torch.optim.Optimizer] = {"adamw": torch.optim.AdamW(rest, config.optim.adamw, weight_decay=0.0)}
-    if hidden:
-        made["muon"] = Muon(hidden, config.optim.muon)
+            some, others = split(part) if optim.muon else ([], list(part.parameters()))
+            hidden.append({"params": some, "lr": optim.muon * share})
+            rest.append({"params": others, "lr": optim.adamw * share})
+    made: dict[str, torch.optim.Optimizer] = {"adamw": torch.optim.AdamW(rest, optim.adamw, weight_decay=0.0)}
+    if optim.muon:
+        made["muon"] = Muon(hidden, optim.muon)
     if critic is not None:
         made["critic"] = torch.optim.AdamW(critic.parameters(), config.optim.critic, weight_decay=0.0)
     for optimizer in made.values():

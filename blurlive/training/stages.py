@@ -35,15 +35,16 @@ class Settings:
     gamma: float = 1.0
     triples: int = 9
     start: int = 0
-    """Steps that count as done before the first, for :data:`TRUST_AFTER`: a later stage starts with full trust."""
+    """Steps that count as done before the first, for :data:`TRUST_AFTER`: a director that was trained before is trusted
+    at once."""
 
 
 class Pass:
     """Stage 1, the BaseGAN (Sec. 3.1): one blurred batch through G.
 
     A directed G is told the exact direction at first; later mostly what the director sees, each line with its true
-    sign,
-    so that it meets in training the errors that it will meet in use. ``random`` draws on the CPU, the same everywhere.
+    sign, so that it meets in training the errors that it will meet in use. The frames' loss reaches the director
+    through it. ``random`` draws on the CPU, the same everywhere.
     """
 
     def __init__(self, nets: Nets, batch: Batch, step: int, random: torch.Generator, settings: Settings) -> None:
@@ -73,7 +74,7 @@ class Pass:
             return None
         trust = TRUST * min(1.0, (self.step + self.settings.start) / TRUST_AFTER)
         own = torch.rand(len(self.truth), 1, 1, 1, generator=self.random).to(self.truth.device) < trust
-        return torch.where(own, signed_like(self.lines.detach(), self.truth), self.truth)
+        return torch.where(own, signed_like(self.lines, self.truth), self.truth)
 
     @cached_property
     def frames(self) -> Tensor:

@@ -1,0 +1,133 @@
+"""Train the director alone, before the generator: on the statistics of many synthesised pictures, kept in memory.
+
+    for step, error in train_director(Path("photos"), Path("director.safetensors")): ...
+
+Beside the generator, in its small batches, it learns many times as slowly. The eight symmetries of the square only
+permute statistics, so each picture serves as eight. ``examples/train_director.py`` shows progress; the result is what
+``blurlive train --init director.safetensors --set losses.direction=0`` starts from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .. import weights
+from ..data.dataset import Batch, Stream, loader, make_batch
+from ..data.source import Photos
+from ..data.synthesis import SceneSpec
+from ..models.director import TURNS, Director, cells, direction, line, statistics
+from ..models.generator import CELL
+from ..models.restorer import Restorer, RestorerConfig
+from .optim import Muon, split
+
+PART = 8
+"""Pictures that are synthesised at a time."""
+KEY = 2**31 + 2
+"""Seed of the held-out pictures."""
+
+
+@dataclass(frozen=True)
+class DirectorTraining:
+    """How the director is trained: ``examples`` pictures of ``size`` pixels a side are synthesised once (86 kB of
+    memory each at 128), ``held_out`` ones to measure on. ``muon`` and ``adamw`` are learning rates; both fall linearly
+    to nothing after two fifths of the steps."""
+
+    steps: int = 4600
+    examples: int = 12_800
+    held_out: int = 320
+    size: int = 128
+    batch: int = 32
+    muon: float = 0.01
+    adamw: float = 1e-3
+    seed: int = 0
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class Examples:
+    """``seen (N, 168, h, w)``, statistics in fp16, and ``lines (N, 3, h/2, w/2)``, exact line fields."""
+
+    seen: Tensor
+    lines: Tensor
+
+
+def train_director(
+    photos: Path, file: Path, training: DirectorTraining | None = None, config: RestorerConfig | None = None
+) -> Iterator[tuple[int, float]]:
+    """Train on the photos in ``photos`` and write a weights file with an untrained generator; yields the step and the
+    held-out error (see :func:`relative_error`) a hundred times.
+
+    Raises :class:`DataError` without photos, :class:`OutputError` if the file cannot be written.
+    """
+    plan = training or DirectorTraining()
+    random = torch.Generator().manual_seed(plan.seed)
+    torch.manual_seed(plan.seed)
+    train = gather(photos, "train", plan.examples, plan, plan.seed)
+    held_out = gather(photos, "held-out", plan.held_out, plan, KEY)
+    net = Restorer(config)
+    assert net.director is not None, "only a directed network has a director"
+    net.director.standardise(train.seen[:1000])
+    optimizers = _optimizers(net.director, plan)
+    for step in range(1, plan.steps + 1):
+        _advance(net.director, optimizers, draw(train, plan.batch, random), (step - 1) / plan.steps)
+        if step % max(1, plan.steps // 100) == 0 or step == plan.steps:
+            yield step, relative_error(net.director, held_out)
+    weights.save(net, file, {"stage": "director", "data": photos.name, "training": asdict(plan)}, torch.float32)
+
+
+def gather(photos: Path, split: str, count: int, plan: DirectorTraining, key: int) -> Examples:
+    """``count`` synthesised pictures as the director meets them."""
+    source = Photos(photos, SceneSpec(), split)
+    parts = [
+        Examples(statistics(batch.blurred.float() / 255).half(), line(direction(cells(batch.motion, CELL))))
+        for batch in islice(loader(Stream(partial(_batch, source, plan.size, key)), plan.workers), -(-count // PART))
+    ]
+    return Examples(torch.cat([part.seen for part in parts]), torch.cat([part.lines for part in parts]))
+
+
+def _batch(source: Photos, size: int, key: int, step: int) -> Batch:
+    return make_batch(source, size, PART, (key, step))
+
+
+def draw(examples: Examples, count: int, random: torch.Generator) -> Examples:
+    """A random batch, in one of the eight positions that flips and transposition give."""
+    chosen = torch.randint(len(examples.seen), (count,), generator=random)
+    batch = Examples(examples.seen[chosen].float(), examples.lines[chosen])
+    for turn in TURNS:
+        if torch.rand((), generator=random) < 0.5:
+            batch = Examples(turn.seen(batch.seen), turn.lines(batch.lines))
+    return batch
+
+
+@torch.no_grad()
+def relative_error(net: Director, examples: Examples) -> float:
+    """Mean squared error of the line field, as a share of what "nothing moves" would have."""
+    lines = torch.cat([net.judge(part.float()) for part in torch.split(examples.seen, 64)])
+    return float(F.mse_loss(lines, examples.lines) / examples.lines.square().mean())
+
+
+def _optimizers(net: Director, plan: DirectorTraining) -> list[torch.optim.Optimizer]:
+    hidden, rest = split(net)
+    made = [Muon(hidden, plan.muon), torch.optim.AdamW(rest, plan.adamw, weight_decay=0.0)]
+    for optimizer in made:
+        for group in optimizer.param_groups:
+            group["full"] = group["lr"]
+    return made
+
+
+def _advance(net: Director, optimizers: list[torch.optim.Optimizer], batch: Examples, done: float) -> None:
+    """One step; ``done`` is the share of the steps before it."""
+    torch.autograd.backward(F.mse_loss(net.judge(batch.seen), batch.lines))
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["full"] * min(1.0, (1 - done) / 0.6)
+        optimizer.step()
+        optimizer.zero_grad()
