@@ -56,7 +56,8 @@ def test_a_tiled_run_equals_an_untiled_one(tmp_path: Path, directed: bool) -> No
 @torch.inference_mode()
 def test_a_tile_with_its_halo_equals_the_whole_to_one_part_in_ten_thousand() -> None:
     net = random_net(RestorerConfig(GeneratorConfig(widths=(4, 4, 4, 4)), DirectorConfig(width=4)))
-    photo, field = torch.rand(1, 3, 64, 960), torch.randn(1, 2, 32, 480)
+    # Places are fp32 numbers, good to a ten-thousandth of a pixel at this width: in white noise that alone shows.
+    photo, field = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 64, 960), 9, 1, 4), torch.randn(1, 2, 32, 480)
     whole = net(photo, field)
     window = next(w for w in windows(64, 960, 320, Generator.reach) if w.own[2] == 320)
     _, _, left, right = window.seen
@@ -108,13 +109,13 @@ def test_the_opposite_field_is_used(extractor: Extractor) -> None:
 def test_when_memory_ends_tiles_shrink_and_the_result_is_the_same(
     tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    photo = random_photo(300, 700)
+    photo = random_photo(300, 900)
     expected = Extractor(tiny_weights, "cpu", "fp32").extract(photo)
     scarce = Extractor(tiny_weights, "cpu", "fp32", tile=512)
     real = scarce.net.forward
 
     def forward(blurred: torch.Tensor, field: torch.Tensor | None = None) -> torch.Tensor:
-        if blurred.shape[-1] > 520:
+        if blurred.shape[-1] > 600:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(blurred, field)
 

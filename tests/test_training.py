@@ -362,6 +362,12 @@ def test_a_stage_whose_judges_are_all_missing(tmp_path: Path, photos: Path) -> N
         Run(small(photos, **{name.replace(".", "__"): value for name, value in only_flow.items()}), tmp_path)
 
 
+def test_the_bundled_weights_configuration_is_one() -> None:
+    config = read_config(ROOT / "examples" / "base.toml", {"data.path": "photos"})
+    assert config.losses == {"frames": 1.0, "direction": 0.05}
+    assert (config.data.size, config.data.scene.motion.shortest) == (160, 0.3)
+
+
 def test_bf16_trains_too(tmp_path: Path, photos: Path) -> None:
     assert finish(small(photos, steps=2, bf16="on"), tmp_path)[-1].losses["frames"] < 1
 
