@@ -100,7 +100,6 @@ def read_card(file: Path) -> Card:
     try:
         with safe_open(file, framework="pt") as stored:
             metadata = stored.metadata() or {}
-            sizes = [stored.get_slice(name).get_shape() for name in stored.keys()]  # noqa: SIM118  # not a mapping
     except (OSError, SafetensorError) as error:
         raise WeightsError(_unreadable(file, error)) from error
     if metadata.get("format") != FORMAT:
@@ -112,7 +111,9 @@ def read_card(file: Path) -> Card:
         raise WeightsError(
             f"{file}: its description is damaged or of a newer version ({error}); upgrade blurlive"
         ) from error
-    return Card(file, config, about, sum(int(torch.Size(size).numel()) for size in sizes))
+    with torch.device("meta"):
+        parameters = sum(parameter.numel() for parameter in Restorer(config).parameters())
+    return Card(file, config, about, parameters)
 
 
 def _unreadable(file: Path, error: Exception) -> str:
