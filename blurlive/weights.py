@@ -107,12 +107,12 @@ def read_card(file: Path) -> Card:
     try:
         config = restorer_config(json.loads(metadata["architecture"]))
         about = dict(json.loads(metadata["about"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        with torch.device("meta"):
+            parameters = sum(parameter.numel() for parameter in Restorer(config).parameters())
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise WeightsError(
             f"{file}: its description is damaged or of a newer version ({error}); upgrade blurlive"
         ) from error
-    with torch.device("meta"):
-        parameters = sum(parameter.numel() for parameter in Restorer(config).parameters())
     return Card(file, config, about, parameters)
 
 

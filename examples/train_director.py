@@ -1,7 +1,7 @@
 """Train the director on a folder of photos: what the generator's training starts from.
 
     python examples/train_director.py PHOTOS -o director.safetensors [--steps 4600] [--examples 12800]
-    blurlive train --data PHOTOS --init director.safetensors --set losses.direction=0 --out runs/base
+    blurlive train --config examples/base.toml --data PHOTOS --init director.safetensors --out runs/base
 
 Prints the held-out error of the line field as a share of what "nothing moves" has.
 """

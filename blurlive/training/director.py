@@ -4,7 +4,7 @@
 
 Beside the generator, in its small batches, it learns many times as slowly. The eight symmetries of the square only
 permute statistics, so each picture serves as eight. ``examples/train_director.py`` shows progress; the result is what
-``blurlive train --init director.safetensors --set losses.direction=0`` starts from.
+``blurlive train --config examples/base.toml --init director.safetensors`` starts from.
 """
 
 from __future__ import annotations

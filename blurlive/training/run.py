@@ -191,7 +191,7 @@ def _start(config: TrainConfig, fresh: bool) -> Restorer:
         raise ConfigError(f"{config.init}: its network is another than [model] says; leave [model] out to take it over")
     net.train().requires_grad_(True)
     if net.director is not None:
-        net.director.requires_grad_(bool(config.losses.get("direction")))  # the other terms do not teach it
+        net.director.requires_grad_(bool(config.losses.get("direction")))  # the frames' loss alone would bend it
     return net
 
 
