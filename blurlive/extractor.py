@@ -23,8 +23,8 @@ from torch import Tensor
 from . import weights as weights_file
 from .devices import choose_device, choose_dtype, is_out_of_memory
 from .errors import DeviceError
-from .models.director import OUTPUTS, Director
-from .models.generator import CELL, FRAMES, Generator, spread_field
+from .models.director import CELL, OUTPUTS, Director
+from .models.generator import FRAMES, Generator, spread_field
 from .orient import orient
 
 Image = NDArray[np.uint8]

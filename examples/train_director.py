@@ -1,6 +1,6 @@
 """Train the director on a folder of photos: what the generator's training starts from.
 
-    python examples/train_director.py PHOTOS -o director.safetensors [--steps 4600] [--examples 12800]
+    python examples/train_director.py PHOTOS -o director.safetensors [--steps 3400] [--examples 38000]
     blurlive train --config examples/base.toml --data PHOTOS --init director.safetensors --out runs/base
 
 Prints the held-out error of the line field as a share of what "nothing moves" has.
@@ -19,8 +19,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("-o", "--output", type=Path, default=Path("director.safetensors"))
-    parser.add_argument("--steps", type=int, default=4600)
-    parser.add_argument("--examples", type=int, default=12_800)
+    parser.add_argument("--steps", type=int, default=3400)
+    parser.add_argument("--examples", type=int, default=38_000)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     training = DirectorTraining(steps=options.steps, examples=options.examples, workers=options.workers)

@@ -155,13 +155,11 @@ TURNED_MOTION = (
 
 @pytest.mark.parametrize(("turn", "turned_motion"), list(zip(TURNS, TURNED_MOTION, strict=True)))
 def test_statistics_and_lines_turn_as_pictures_do(turn: Turn, turned_motion: Callable[..., torch.Tensor]) -> None:
-    """Up to echoes of odd lags, which fall between pixels: those may lie one pixel off."""
     random = torch.Generator().manual_seed(0)
     picture, travel = torch.rand(1, 3, 64, 64, generator=random), torch.randn(1, 2, 4, 4, generator=random) * 9
     plain, wanted = statistics(picture), statistics(turn.move(picture))
-    got = turn.seen(plain)
-    torch.testing.assert_close(got[:, :48], wanted[:, :48], atol=1e-4, rtol=1e-4)
-    assert (got - wanted).abs().mean() < (plain - wanted).abs().mean() / 3
+    torch.testing.assert_close(turn.seen(plain), wanted, atol=1e-4, rtol=1e-4)
+    assert (plain - wanted).abs().max() > 0.1
     torch.testing.assert_close(turn.lines(line(direction(travel))), line(direction(turned_motion(travel))))
     torch.testing.assert_close(turn.seen(turn.seen(plain)), plain)
 
@@ -180,9 +178,9 @@ def test_the_director_agrees_with_itself_however_a_picture_is_turned() -> None:
 
 
 def test_whitened_statistics_are_white() -> None:
-    seen = torch.randn(4, 168, 16, 16) @ torch.randn(16, 16) + 3
+    seen = torch.randn(4, 480, 32, 32) @ torch.randn(32, 32) + 3
     director = Director()
     director.standardise(seen)
     mean, whitening = director.get_buffer("mean"), director.get_buffer("whitening")
     white = torch.einsum("oc,nchw->onhw", whitening, seen - mean.view(1, -1, 1, 1)).flatten(1)
-    torch.testing.assert_close(torch.cov(white), torch.eye(168), atol=0.02, rtol=0)
+    torch.testing.assert_close(torch.cov(white), torch.eye(480), atol=0.02, rtol=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Generic, TypeVar
@@ -17,6 +18,8 @@ from .source import Source
 from .synthesis import SceneSpec, synthesize_pair
 
 Item = TypeVar("Item")
+WORKER_NICE = 5
+"""How far loader workers stand back behind the training process, in steps of Unix priority."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,17 @@ class Stream(IterableDataset[Item | DataError], Generic[Item]):
 def loader(stream: Stream[Item], workers: int) -> Iterator[Item]:
     """Items made ahead by ``workers`` processes (0: in this one). Raises the :class:`DataError` that making one
     raised."""
-    for item in DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None):
+    ahead = 4 if workers else None
+    batches = DataLoader(
+        stream, batch_size=None, num_workers=workers, prefetch_factor=ahead, worker_init_fn=_stand_back
+    )
+    for item in batches:
         if isinstance(item, DataError):
             raise item
         yield item
+
+
+def _stand_back(_worker: int) -> None:
+    """Let the training process go first: where cores are few, each of its threads waits for the slowest."""
+    if hasattr(os, "nice"):
+        os.nice(WORKER_NICE)

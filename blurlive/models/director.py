@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -32,11 +33,14 @@ ANGLES = 8
 """Directions of the derivatives whose statistics the director sees, over half a turn."""
 SCALES = 3
 """Octaves of those derivatives: full, half and quarter size."""
-LAGS = (1, 2, 3, 4, 6)
-"""Distances, in pixels of an octave, at which derivatives are compared with themselves."""
-STATISTICS = ANGLES * SCALES * (2 + len(LAGS))
+WINDOW = 16
+"""Side, in pixels of an octave, of the windows whose spectra the director sees."""
+BINS = WINDOW * (WINDOW // 2 + 1)
+STATISTICS = SCALES * (BINS + 2 * ANGLES)
+CELL = 16
+"""Side of a cell of the line field, in pixels."""
 FAINT = 2e-3
-"""Derivative, of a range of 1, below which texture is taken for noise."""
+"""Derivative, or amplitude, of a range of 1, below which texture is taken for noise."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +56,13 @@ class Director(nn.Module):
     Two channels are the line, whose own length says how sure it is: where lines are in doubt, their mean is short. So
     a third one is the length of the direction.
 
-    Blur wipes out the derivatives along its line, spares those across it, and leaves an echo of every edge at the
-    distance that it moved. So the network looks at :func:`statistics` of directional derivatives (fixed, no weights)
-    and not at pixels. They are strongly correlated: ``standardise`` whitens them, which made training three times as
-    fast.
+    Blur over a distance multiplies the spectrum by a sinc along its line: dark stripes across that line, the closer
+    the longer the blur. In the logarithm that is a sum, whatever the picture. So the network looks at fixed
+    :func:`statistics` (log spectra of windows, sizes of directional derivatives) and not at pixels. They are
+    strongly correlated: ``standardise`` whitens them, which made training three times as fast.
     """
 
-    reach = 272
+    reach = 288
     """Pixels around a cell that can change it (tested)."""
 
     def __init__(self, config: DirectorConfig | None = None) -> None:
@@ -67,7 +71,7 @@ class Director(nn.Module):
         width = self.config.width
         self.register_buffer("mean", torch.zeros(STATISTICS))
         self.register_buffer("whitening", torch.eye(STATISTICS))
-        self.stem = nn.Conv2d(STATISTICS, width, 2, stride=2)
+        self.stem = nn.Conv2d(STATISTICS, width, 1)
         self.body = nn.Sequential(blocks(width, 2), _Around(width), blocks(width, 1))
         self.head = nn.Conv2d(width, OUTPUTS, 1)
         start_as_identity(self)
@@ -76,7 +80,7 @@ class Director(nn.Module):
         return self.judge(statistics(blurred.float()))
 
     def judge(self, seen: Tensor) -> Tensor:
-        """Line field ``(N, 3, h/2, w/2)`` of :func:`statistics` ``(N, 168, h, w)``."""
+        """Line field ``(N, 3, h, w)`` of :func:`statistics` ``(N, 480, h, w)``."""
         mean, whitening = self.get_buffer("mean").float(), self.get_buffer("whitening").float()
         white = F.conv2d(seen - mean.view(1, -1, 1, 1), whitening[:, :, None, None])
         lines: Tensor = self.head(self.body(self.stem(white.to(self.head.weight.dtype))))
@@ -91,7 +95,7 @@ class Director(nn.Module):
 
     @torch.no_grad()
     def standardise(self, seen: Tensor) -> None:
-        """Learn, from the statistics ``(N, 168, h, w)`` of many pictures, how to bring them to mean 0 and covariance
+        """Learn, from the statistics ``(N, 480, h, w)`` of many pictures, how to bring them to mean 0 and covariance
         1."""
         flat = seen.float().permute(1, 0, 2, 3).flatten(1)
         self.get_buffer("mean").copy_(flat.mean(1))
@@ -115,84 +119,84 @@ class _Around(nn.Module):
 
 
 def statistics(picture: Tensor) -> Tensor:
-    """What the director sees: ``(N, C, H, W)`` in [0, 1] to ``(N, 168, H/8, W/8)``, by kind, octave and angle.
+    """What the director sees: ``(N, C, H, W)`` in [0, 1] to ``(N, 480, H/16, W/16)``.
 
-    For derivatives in eight directions: log of their mean and of their largest size over 8x8 pixels (the largest tells
-    a sharp edge from a smeared one where there are few edges), then their correlation over 24x24 pixels with
-    themselves some way further in their own direction.
+    Log spectra, octave by octave; then, for derivatives in eight directions, log of their mean and of their largest
+    size over a cell (the largest tells a sharp edge from a smeared one where there are few edges).
     """
     grey = picture.mean(1, keepdim=True)
-    sizes, echoes = [], []
+    spectra, sizes = [], []
     for scale in range(SCALES):
         level = F.avg_pool2d(grey, 2**scale) if scale else grey
-        along, block = _derivatives(level), 8 // 2**scale
-        sizes += [F.avg_pool2d(along.abs(), block), F.max_pool2d(along.abs(), block)]
-        echoes += [_echo(along, lag, block) for lag in LAGS]
-    return torch.cat([torch.log(torch.cat(sizes, 1) + FAINT) + 4.0, torch.cat(echoes, 1) * 2], 1)
+        along, cell = _derivatives(level).abs(), CELL // 2**scale
+        spectra.append(_spectra(level, cell))
+        sizes += [F.avg_pool2d(along, cell), F.max_pool2d(along, cell)]
+    return torch.cat([*spectra, torch.log(torch.cat(sizes, 1) + FAINT) + 4.0], 1)
+
+
+def _spectra(level: Tensor, cell: int) -> Tensor:
+    """Log power spectrum ``(N, 144, H/cell, W/cell)`` of ``level (N, 1, H, W)``: the mean over the 4x4 windows of
+    16x16 pixels, half a cell apart, around each cell (Welch 1967)."""
+    step, edge = cell // 2, WINDOW // 2 - cell // 4
+    windows = F.pad(level, (edge,) * 4, mode="replicate").unfold(2, WINDOW, step).unfold(3, WINDOW, step)[:, 0]
+    windows = (windows - windows.mean((-1, -2), keepdim=True)) * _hann(level)
+    power = torch.fft.rfft2(windows).abs().square().flatten(-2).permute(0, 3, 1, 2) / _hann(level).square().sum()
+    power = F.avg_pool2d(F.pad(power, (1, 1, 1, 1), mode="replicate"), 4, 2)
+    return torch.log(power + FAINT**2) / 2 + 2.0
+
+
+def _hann(like: Tensor) -> Tensor:
+    """Hann window ``(16, 16)``, symmetric."""
+    places = (torch.arange(WINDOW, device=like.device, dtype=like.dtype) + 0.5) / WINDOW
+    side = torch.sin(math.pi * places).square()
+    return side[:, None] * side
 
 
 @dataclass(frozen=True)
 class Turn:
     """A symmetry of the square that undoes itself: what it makes of statistics, and of a line field.
 
-    ``move`` is what it does to a picture. Angles run backwards from the ``start``-th; ``signs`` are those of the line's
-    double angle.
+    ``move`` is what it does to a picture, ``wave`` to a wave's numbers of periods along rows and columns. Angles run
+    backwards from the ``start``-th; ``signs`` are those of the line's double angle.
     """
 
     move: Callable[[Tensor], Tensor]
+    wave: Callable[[int, int], tuple[int, int]]
     start: int
     signs: tuple[int, int]
 
     def seen(self, seen: Tensor) -> Tensor:
-        """Statistics ``(N, 168, h, w)`` of the turned picture."""
-        order = [(self.start - angle) % ANGLES for angle in range(ANGLES)]
-        moved = self.move(seen)
-        return moved.reshape(len(moved), -1, ANGLES, *moved.shape[2:])[:, :, order].flatten(1, 2)
+        """Statistics ``(N, 480, h, w)`` of the turned picture."""
+        return self.move(seen)[:, self._order]
 
     def lines(self, lines: Tensor) -> Tensor:
         """Line field ``(N, 3, h, w)`` of the turned picture."""
         return self.move(lines) * lines.new_tensor([*self.signs, 1]).view(3, 1, 1)
 
+    @cached_property
+    def _order(self) -> list[int]:
+        """Which statistic each becomes."""
+        half = WINDOW // 2 + 1
+        bins = [_bin(*self.wave(row, column)) for row in range(WINDOW) for column in range(half)]
+        angles = [(self.start - angle) % ANGLES for angle in range(ANGLES)]
+        spectra = [scale * BINS + one for scale in range(SCALES) for one in bins]
+        return spectra + [SCALES * BINS + kind * ANGLES + angle for kind in range(2 * SCALES) for angle in angles]
+
+
+def _bin(row: int, column: int) -> int:
+    """Place of a wave in a half spectrum; a wave and its opposite share one."""
+    half = WINDOW // 2 + 1
+    if column % WINDOW >= half:
+        row, column = -row, -column
+    return (row % WINDOW) * half + column % WINDOW
+
 
 TURNS = (
-    Turn(lambda x: x.flip(-1), 0, (1, -1)),
-    Turn(lambda x: x.flip(-2), 0, (1, -1)),
-    Turn(lambda x: x.transpose(-1, -2), ANGLES // 2, (-1, 1)),
+    Turn(lambda x: x.flip(-1), lambda row, column: (row, -column), 0, (1, -1)),
+    Turn(lambda x: x.flip(-2), lambda row, column: (-row, column), 0, (1, -1)),
+    Turn(lambda x: x.transpose(-1, -2), lambda row, column: (column, row), ANGLES // 2, (-1, 1)),
 )
 """Left and right swapped, top and bottom swapped (an angle a becomes -a), rows and columns swapped (90 degrees - a)."""
-
-
-def _echo(along: Tensor, lag: int, block: int) -> Tensor:
-    """Correlation ``(N, 8, h, w)`` of each derivative with itself ``lag`` pixels further along."""
-    echoes = []
-    for number, derivative in enumerate(along.chunk(ANGLES, 1)):
-        x, y = (_whole(lag * part(math.pi * number / ANGLES)) for part in (math.cos, math.sin))
-        before, after = _two(derivative, x, y)
-        energy = (_mean(before.square(), block) + _mean(after.square(), block)) / 2
-        echoes.append(_mean(before * after, block) / (energy + FAINT**2))
-    return torch.cat(echoes, 1)
-
-
-def _two(picture: Tensor, x: int, y: int) -> tuple[Tensor, Tensor]:
-    """The picture seen half of ``(x, y)`` pixels back and half of it ahead, in whole pixels."""
-    far, (height, width) = max(abs(x), abs(y)), picture.shape[-2:]
-    wide = F.pad(picture, (far,) * 4, mode="replicate")
-
-    def at(dx: int, dy: int) -> Tensor:
-        return wide[..., far + dy : far + dy + height, far + dx : far + dx + width]
-
-    half_x, half_y = int(x / 2), int(y / 2)
-    return at(half_x - x, half_y - y), at(half_x, half_y)
-
-
-def _whole(value: float) -> int:
-    """Nearest integer, halves away from zero: the same for both senses of a line."""
-    return int(math.copysign(math.floor(abs(value) + 0.5), value))
-
-
-def _mean(picture: Tensor, block: int) -> Tensor:
-    """Mean over blocks and the blocks around each."""
-    return F.avg_pool2d(F.pad(F.avg_pool2d(picture, block), (1, 1, 1, 1), mode="replicate"), 3, 1)
 
 
 def _derivatives(grey: Tensor) -> Tensor:

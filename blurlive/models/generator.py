@@ -25,12 +25,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import Up, blocks, normal_init, start_as_identity
-from .director import motion
+from .director import CELL, motion
 
 FRAMES = 7
 """Frames that one forward pass gives (Sec. 3)."""
-CELL = 16
-"""Side of a cell of the direction field, and the multiple that the input's height and width must have, in pixels."""
 TAPS = (-1.0, -2 / 3, -1 / 3, 1 / 3, 2 / 3, 1.0)
 """Where the picture is sampled along the motion, in motions from first frame to last."""
 SLOPE = 8.0

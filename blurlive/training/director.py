@@ -21,10 +21,10 @@ from torch import Tensor
 
 from .. import weights
 from ..data.dataset import Batch, Stream, loader, make_batch
+from ..data.motion import MotionRange
 from ..data.source import Photos
 from ..data.synthesis import SceneSpec
-from ..models.director import TURNS, Director, cells, direction, line, statistics
-from ..models.generator import CELL
+from ..models.director import CELL, TURNS, Director, cells, direction, line, statistics
 from ..models.restorer import Restorer, RestorerConfig
 from .optim import Muon, split
 
@@ -32,18 +32,20 @@ PART = 8
 """Pictures that are synthesised at a time."""
 KEY = 2**31 + 2
 """Seed of the held-out pictures."""
+SHORTEST = 0.3
+"""Shortest motion of a scene that moves, in pixels: the director has to know faint blur from soft texture."""
 
 
 @dataclass(frozen=True)
 class DirectorTraining:
-    """How the director is trained: ``examples`` pictures of ``size`` pixels a side are synthesised once (86 kB of
-    memory each at 128), ``held_out`` ones to measure on. ``muon`` and ``adamw`` are learning rates; both fall linearly
-    to nothing after two fifths of the steps."""
+    """How the director is trained: ``examples`` pictures of ``size`` pixels a side are synthesised once (96 kB of
+    memory each at 160), ``held_out`` ones to measure on. ``muon`` and ``adamw`` are learning rates; both fall linearly
+    to nothing after three tenths of the steps."""
 
-    steps: int = 4600
-    examples: int = 12_800
-    held_out: int = 320
-    size: int = 128
+    steps: int = 3400
+    examples: int = 38_000
+    held_out: int = 400
+    size: int = 160
     batch: int = 32
     muon: float = 0.01
     adamw: float = 1e-3
@@ -53,7 +55,7 @@ class DirectorTraining:
 
 @dataclass(frozen=True)
 class Examples:
-    """``seen (N, 168, h, w)``, statistics in fp16, and ``lines (N, 3, h/2, w/2)``, exact line fields."""
+    """``seen (N, 480, h, w)``, statistics in fp16, and ``lines (N, 3, h, w)``, exact line fields."""
 
     seen: Tensor
     lines: Tensor
@@ -74,7 +76,7 @@ def train_director(
     held_out = gather(photos, "held-out", plan.held_out, plan, KEY)
     net = Restorer(config)
     assert net.director is not None, "only a directed network has a director"
-    net.director.standardise(train.seen[:1000])
+    net.director.standardise(train.seen[:2000])
     optimizers = _optimizers(net.director, plan)
     for step in range(1, plan.steps + 1):
         _advance(net.director, optimizers, draw(train, plan.batch, random), (step - 1) / plan.steps)
@@ -85,7 +87,7 @@ def train_director(
 
 def gather(photos: Path, split: str, count: int, plan: DirectorTraining, key: int) -> Examples:
     """``count`` synthesised pictures as the director meets them."""
-    source = Photos(photos, SceneSpec(), split)
+    source = Photos(photos, SceneSpec(motion=MotionRange(shortest=SHORTEST)), split)
     parts = [
         Examples(statistics(batch.blurred.float() / 255).half(), line(direction(cells(batch.motion, CELL))))
         for batch in islice(loader(Stream(partial(_batch, source, plan.size, key)), plan.workers), -(-count // PART))
@@ -128,6 +130,6 @@ def _advance(net: Director, optimizers: list[torch.optim.Optimizer], batch: Exam
     torch.autograd.backward(F.mse_loss(net.judge(batch.seen), batch.lines))
     for optimizer in optimizers:
         for group in optimizer.param_groups:
-            group["lr"] = group["full"] * min(1.0, (1 - done) / 0.6)
+            group["lr"] = group["full"] * min(1.0, (1 - done) / 0.7)
         optimizer.step()
         optimizer.zero_grad()

@@ -18,8 +18,7 @@ from torch import Tensor
 
 from .. import losses
 from ..data.dataset import Batch
-from ..models.director import cells, direction, line, signed_like
-from ..models.generator import CELL
+from ..models.director import CELL, cells, direction, line, signed_like
 from .nets import Nets
 
 TRUST_AFTER = 1500

@@ -11,8 +11,8 @@ from ..data.dataset import Batch, make_batch
 from ..data.source import open_source
 from ..errors import DataError
 from ..metrics import psnr
-from ..models.director import cells, direction, signed_like
-from ..models.generator import CELL, spread_field
+from ..models.director import CELL, cells, direction, signed_like
+from ..models.generator import spread_field
 from ..models.restorer import Restorer
 from .config import TrainConfig
 
