@@ -2,9 +2,8 @@
 
     import blurlive
 
-    photo = blurlive.load_photo("photo.jpg")
-    frames = blurlive.Extractor().extract(photo.pixels)        # (7, H, W, 3) uint8, in time order
-    blurlive.save_clip(frames, ["clip.mp4"], photo=photo.pixels)
+    model = blurlive.load()
+    model.extract("photo.jpg").save("clip.mp4")
 
 Names are imported when they are first used, so that ``import blurlive`` costs nothing.
 """
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .clips import save_clip
+    from .clips import Clip, Stream
     from .errors import (
         BlurliveError,
         ConfigError,
@@ -28,16 +27,17 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
-    from .extractor import Extractor
-    from .image import Photo, load_photo
-    from .slowmo import slowmo
+    from .image import Photo, PhotoLike, load_photo
+    from .model import Model, load
 
 _HOME = {
-    "Extractor": "extractor",
+    "Clip": "clips",
+    "Model": "model",
     "Photo": "image",
+    "PhotoLike": "image",
+    "Stream": "clips",
+    "load": "model",
     "load_photo": "image",
-    "save_clip": "clips",
-    "slowmo": "slowmo",
     "BlurliveError": "errors",
     "ConfigError": "errors",
     "DataError": "errors",
@@ -50,19 +50,21 @@ _HOME = {
 
 __all__ = [
     "BlurliveError",
+    "Clip",
     "ConfigError",
     "DataError",
     "DeviceError",
-    "Extractor",
     "InputError",
+    "Model",
     "OutputError",
     "Photo",
+    "PhotoLike",
+    "Stream",
     "UsageError",
     "WeightsError",
     "__version__",
+    "load",
     "load_photo",
-    "save_clip",
-    "slowmo",
 ]
 
 

@@ -1,64 +1,116 @@
-"""Frames to files: one stream of frames, any number of results, each written whole or not at all."""
+"""The frames of one photo: walked through, looked at, saved to any number of files, each written whole or not at all.
+
+    clip = model.extract("photo.jpg")
+    clip.frames                                      # (7, H, W, 3) uint8
+    clip.save("clip.mp4", "clip.gif", "frames/")
+
+A `Stream` makes its frames while they are asked for, and once; a `Clip` has them all in memory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import writers
+from .errors import UsageError
 from .playback import Reel, order, repeats
-from .writers import Clip, format_of, open_writer
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from .image import Photo
 
 Frame = NDArray[np.uint8]
+Target = str | Path | tuple[Path, str]
+"""Where a result goes: a path whose suffix tells the format, or a path and one of :data:`blurlive.writers.FORMATS`."""
 
 
-def save_clip(
-    frames: Iterable[Frame],
-    targets: Sequence[str | Path | tuple[Path, str]],
-    *,
-    photo: Frame,
-    count: int = 7,
-    fps: float = 10.0,
-    boomerang: bool = False,
-    loop: int | None = None,
-    overwrite: bool = False,
-) -> None:
-    """Write ``count`` frames ``(H, W, 3)`` uint8, in the order they come, to every target.
+class Stream:
+    """``count`` frames ``(H, W, 3)`` uint8 RGB of ``photo`` in time order, from any iterable; memory holds a few.
 
-    ``targets`` are paths, their format told by the suffix, or pairs of path and format; ``photo`` is the blurred photo,
-    for the formats that show it. ``loop`` is how often the clip plays, 0 for ever (animations only); None lets a video
-    repeat until it lasts three seconds and an animation play for ever. Targets are opened before the first frame is
-    asked for, so an existing file costs no computing. Raises :class:`OutputError`.
+    Iterate over it or save it, once: frames that were taken are gone (:class:`UsageError`).
     """
-    playing = order(count, boomerang=boomerang)
-    clip = Clip(
-        photo,
-        frames=len(playing),
-        fps=fps,
-        repeat=max(1, loop) if loop is not None else repeats(len(playing), fps),
-        loop=loop or 0,
-    )
-    with ExitStack() as stack:
-        writers = [stack.enter_context(open_writer(*_named(target), clip, overwrite=overwrite)) for target in targets]
-        for frame in _played(frames, playing, count):
-            for writer in writers:
-                writer.add(frame)
+
+    fps = 24.0
+    """Frames a second that a file shows unless told otherwise."""
+
+    def __init__(self, frames: Iterable[Frame], photo: Photo, count: int) -> None:
+        self.photo = photo
+        self._frames, self._count, self._taken = frames, count, False
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self._taken:
+            raise UsageError(f"{self.photo.source}: the frames of this stream have been taken; ask the model again")
+        self._taken = True
+        return iter(self._frames)
+
+    def save(
+        self,
+        target: Target,
+        *more: Target,
+        fps: float | None = None,
+        boomerang: bool = False,
+        loop: int | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        """Write every target: ``x.mp4``, ``.webm``, ``.gif``, ``.webp``, ``.png`` (animated), ``x.sheet.png``,
+        ``x.side.mp4``, or a folder of PNG frames.
+
+        ``loop`` is how often the clip plays, 0 for ever (animations only); None lets a video repeat until it lasts
+        three seconds and an animation play for ever. Targets are opened before the first frame is asked for, so an
+        existing file costs no computing. Raises :class:`OutputError`.
+        """
+        playing = order(len(self), boomerang=boomerang)
+        rate = self.fps if fps is None else fps
+        repeat = repeats(len(playing), rate) if loop is None else max(1, loop)
+        clip = writers.Clip(self.photo.pixels, len(playing), rate, repeat, loop or 0)
+        with ExitStack() as stack:
+            opened = [writers.open_writer(*_named(one), clip, overwrite=overwrite) for one in (target, *more)]
+            files = [stack.enter_context(writer) for writer in opened]
+            for frame in _played(self, playing):
+                for file in files:
+                    file.add(frame)
 
 
-def _named(target: str | Path | tuple[Path, str]) -> tuple[Path, str]:
-    return target if isinstance(target, tuple) else (Path(target), format_of(Path(target)))
+class Clip(Stream):
+    """``frames (n, H, W, 3)`` uint8 RGB of ``photo`` in time order, in memory: as often as you like."""
+
+    fps = 10.0
+
+    def __init__(self, frames: Frame, photo: Photo) -> None:
+        super().__init__(frames, photo, len(frames))
+        self.frames = frames
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self.frames)
+
+    def pillow(self) -> list[Image.Image]:
+        """The frames as Pillow images."""
+        from PIL import Image
+
+        return [Image.fromarray(frame) for frame in self.frames]
 
 
-def _played(frames: Iterable[Frame], playing: list[int], count: int) -> Iterable[Frame]:
+def _named(target: Target) -> tuple[Path, str]:
+    return target if isinstance(target, tuple) else (Path(target), writers.format_of(target))
+
+
+def _played(frames: Stream, playing: list[int]) -> Iterator[Frame]:
     """The frames in playing order; they are kept only if that is not the order they come in."""
-    if playing == list(range(count)):
+    if playing == list(range(len(frames))):
         yield from frames
         return
     with Reel() as reel:
         for frame in frames:
             reel.append(frame)
             yield frame
-        yield from reel.play(playing[count:])
+        yield from reel.play(playing[len(frames) :])

@@ -1,7 +1,9 @@
 """Photo to frames: pad, tile, run the networks, crop, round.
 
-    extractor = Extractor()                      # bundled weights, best device
+    extractor = Extractor()                                      # bundled weights, best device
     frames = extractor.extract(load_photo("photo.jpg").pixels)   # (7, H, W, 3) uint8, in time order
+
+Arrays alone: :mod:`blurlive.model` takes photos of any kind, and its clips save themselves.
 
 A large photo runs in tiles. Each tile carries a halo as wide as the network's reach, so the result equals an untiled
 run; the direction field is settled once for the whole photo and handed to every tile, so that all of them play the same
@@ -134,22 +136,24 @@ class Extractor:
     def _tiled(self, canvas: Image, reach: int, run: Callable[[Window], None]) -> None:
         """Run over all tiles; when memory ends, start again with tiles half the side."""
         while True:
+            tile = self.tile
             try:
                 with torch.inference_mode():
-                    for window in windows(canvas.shape[0], canvas.shape[1], self.tile, reach):
+                    for window in windows(canvas.shape[0], canvas.shape[1], tile, reach):
                         run(window)
                 return
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-            self._shrink_tiles()
+            self._shrink_tiles(tile)
 
-    def _shrink_tiles(self) -> None:
-        if self.tile <= SMALLEST_TILE:
+    def _shrink_tiles(self, failed: int) -> None:
+        """Tiles half as large as those that failed, unless another thread has shrunk them already."""
+        if failed <= SMALLEST_TILE:
             raise DeviceError(
-                f"{self.device}: out of memory even with {self.tile}-pixel tiles; use --max-side or --device cpu"
+                f"{self.device}: out of memory even with {failed}-pixel tiles; use --max-side or --device cpu"
             )
-        self.tile = max(SMALLEST_TILE, self.tile // 2 // ALIGNED * ALIGNED)
+        self.tile = min(self.tile, max(SMALLEST_TILE, failed // 2 // ALIGNED * ALIGNED))
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 

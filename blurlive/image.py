@@ -3,6 +3,7 @@
     photo = load_photo("IMG_0042.jpg")
     photo.pixels.shape  # (3024, 4032, 3)
 
+What a program holds in memory, as bytes, as a Pillow image or as an array, comes in by the same door.
 Whatever is wrong with a file ends in an `InputError` of one line that names it. `sources` says where photos come from,
 `colour` turns every pixel format into sRGB.
 """
@@ -10,10 +11,12 @@ Whatever is wrong with a file ends in an `InputError` of one line that names it.
 from __future__ import annotations
 
 import contextlib
+import io
+import os
 import threading
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,9 +27,9 @@ from PIL import Image, ImageFile, ImageOps
 from .colour import plain, to_srgb
 from .errors import InputError, UsageError
 from .sniff import RAW, is_heif, is_raw, looks_like
-from .sources import SUFFIXES, find_photos, opened, shown
+from .sources import SUFFIXES, Named, find_photos, opened, shown
 
-__all__ = ["MAX_PIXELS", "SUFFIXES", "Photo", "find_photos", "load_photo"]
+__all__ = ["MAX_PIXELS", "SUFFIXES", "Photo", "PhotoLike", "find_photos", "load_photo"]
 
 MAX_PIXELS = 200_000_000
 """Largest photo that is read unless told otherwise: 600 MB of pixels."""
@@ -48,24 +51,76 @@ class Photo:
     source: str
 
 
-def load_photo(source: str | Path | BinaryIO, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Decode the photo in a file, in a binary stream or, for "-", on standard input.
+PhotoLike = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8] | Photo
+"""What `load_photo` takes: a path, an encoded file as bytes or stream, a Pillow image, an array, or its own result."""
+
+
+def load_photo(source: PhotoLike, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Decode the photo in a file, in bytes, in a binary stream or, for "-", on standard input; or take one that is
+    decoded: a Pillow image, an array of uint8, ``(H, W, 3)`` RGB or ``(H, W)`` grey, or a `Photo`.
 
     Reads JPEG, PNG, WebP, TIFF, AVIF, BMP, GIF, PPM and, with the ``heic`` extra, HEIC; an animation's first frame.
     EXIF orientation and colour profile are applied, transparent parts laid on white; `colour.plain` says how deep
     grey is scaled. With ``max_side`` a photo whose longer side has more pixels than that is shrunk to it (Lanczos).
     Threads take turns: Pillow's limit and Python's warnings, both set here, belong to the whole process.
 
-    Raises `InputError` for anything wrong with the photo, more than ``max_pixels`` pixels included, and `UsageError`
-    for a ``max_side`` below 1.
+    Raises `InputError` for anything wrong with the photo, a file of more than ``max_pixels`` pixels included, and
+    `UsageError` for a ``max_side`` below 1.
     """
     if max_side is not None and max_side < 1:
         raise UsageError(f"max_side is {max_side}; give the longer side in pixels, 1 or more")
+    if isinstance(source, Image.Image | np.ndarray | Photo):
+        return _decoded(source, max_side)
+    source = _readable(source)
     name = shown(source)
     with opened(source) as stream, _memory_for(name), _pillow(max_pixels):
         # Nested, so that no name here keeps a picture alive that the next step has replaced.
         pixels = _pixels(to_srgb(_fitted(_identified(stream, name, max_pixels), name, max_side)))
     return Photo(pixels, "stdin" if name == "-" else Path(name).stem, name)
+
+
+def _readable(source: str | os.PathLike[str] | bytes | BinaryIO) -> str | Path | BinaryIO:
+    """A path or a stream; anything else is told what would do."""
+    if isinstance(source, str | os.PathLike):
+        return source if isinstance(source, str) else Path(source)
+    if isinstance(source, bytes):
+        return Named(source, "bytes")
+    if isinstance(source, io.TextIOBase):
+        raise InputError(f"{shown(source)}: is open as text; open it in binary mode, 'rb'")
+    if not hasattr(source, "read"):
+        raise InputError(f"{type(source).__name__}: is no photo; give a path, bytes, a file, a Pillow image, an array")
+    return source
+
+
+def _decoded(picture: Image.Image | NDArray[np.uint8] | Photo, max_side: int | None) -> Photo:
+    """A photo of pixels in memory, which stay as they are."""
+    if isinstance(picture, Photo):
+        fits = max_side is None or max(picture.pixels.shape[:2]) <= max_side
+        return picture if fits else replace(picture, pixels=_decoded(picture.pixels, max_side).pixels)
+    name = "array" if isinstance(picture, np.ndarray) else str(getattr(picture, "filename", "") or "image")
+    with _memory_for(name), _pillow(MAX_PIXELS):
+        pixels = _pixels(to_srgb(_fitted(_own(picture, name), name, max_side)))
+    return Photo(pixels, Path(name).stem, name)
+
+
+def _own(picture: Image.Image | NDArray[np.uint8], name: str) -> Image.Image:
+    """A Pillow image that may be changed."""
+    if isinstance(picture, np.ndarray):
+        return Image.fromarray(_checked(picture)).copy()
+    if 0 in picture.size:
+        raise InputError(f"{name}: has no pixels")
+    _load(picture, name)
+    shallow = plain(picture)
+    return shallow.copy() if shallow is picture else shallow
+
+
+def _checked(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """Refuse what only its owner knows how to turn into colours: floats of any range, channels in any order."""
+    if array.dtype != np.uint8:
+        raise InputError(f"array: is {array.dtype}; scale it to 0...255, round it and make it uint8")
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)) or 0 in array.shape:
+        raise InputError(f"array: has shape {array.shape}; give (H, W, 3) in RGB order, or (H, W) for grey")
+    return array
 
 
 @contextlib.contextmanager
@@ -122,7 +177,7 @@ def _heif(name: str) -> str:
     return "HEIF"
 
 
-def _fitted(image: ImageFile.ImageFile, name: str, max_side: int | None) -> Image.Image:
+def _fitted(image: Image.Image, name: str, max_side: int | None) -> Image.Image:
     """The photo decoded, `plain`, upright, and no larger than ``max_side``.
 
     A JPEG is decoded at a half, a quarter or an eighth where that leaves twice the size that is wanted, or more.
@@ -140,7 +195,7 @@ def _fitted(image: ImageFile.ImageFile, name: str, max_side: int | None) -> Imag
     return fitted
 
 
-def _load(image: ImageFile.ImageFile, name: str) -> None:
+def _load(image: Image.Image, name: str) -> None:
     try:
         _mend_planar(image)
         image.load()
@@ -150,9 +205,9 @@ def _load(image: ImageFile.ImageFile, name: str) -> None:
         raise InputError(f"{name}: is damaged or cut short; copy it again or export it anew") from error
 
 
-def _mend_planar(image: ImageFile.ImageFile) -> None:
+def _mend_planar(image: Any) -> None:
     """Pillow (13.0) reads each channel of an uncompressed planar 16-bit TIFF as if it had 8 bits."""
-    tags: Any = getattr(image, "tag_v2", {})
+    tags = getattr(image, "tag_v2", {})
     if tags.get(_TAG_BITS, ())[:1] == (16,) and tags.get(_TAG_PLANES) == 2:
         word = ";16B" if tags.prefix == b"MM" else ";16L"
         image.tile = [_widened(tile, word) for tile in image.tile]

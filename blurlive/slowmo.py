@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .errors import UsageError
 from .extractor import Extractor, Image
 from .models.director import direction, motion
 from .models.generator import FRAMES
@@ -33,20 +34,25 @@ _LINEAR = ((np.arange(256) / 255) ** 2.2).astype(np.float32)
 
 
 def frame_count(iters: int) -> int:
-    """Frames that ``iters`` rounds give: 7, 42, 252, ..."""
+    """Frames that ``iters`` rounds give: 7, 42, 252, ... Raises :class:`UsageError` for less than one round."""
+    if iters < 1:
+        raise UsageError(f"iters is {iters}; at least 1")
     return int(FRAMES * (FRAMES - 1) ** (iters - 1))
 
 
-def slowmo(extractor: Extractor, photo: Image, iters: int = 2, *, reverse: bool = False) -> Iterator[Image]:
-    """Frames ``(H, W, 3)`` uint8 of ``photo (H, W, 3)`` in time order, ``7 * 6^(iters-1)`` of them, one at a time."""
-    if iters < 1:
-        raise ValueError(f"iters is {iters}; at least 1")
+def extract(extractor: Extractor, photo: Image, *, reverse: bool = False) -> tuple[Image, Tensor | None]:
+    """Seven frames ``(7, H, W, 3)`` uint8 of ``photo (H, W, 3)`` in time order, and the field that they follow."""
     field = extractor.direction(photo)
-    if reverse and field is not None:
-        field = -field
-    frames = extractor.extract(photo, field)
-    if reverse and field is None:
-        frames = frames[::-1]
+    if field is None:
+        frames = extractor.extract(photo)
+        return (frames[::-1] if reverse else frames), None
+    field = -field if reverse else field
+    return extractor.extract(photo, field), field
+
+
+def slowmo(extractor: Extractor, photo: Image, iters: int = 2, *, reverse: bool = False) -> Iterator[Image]:
+    """Frames ``(H, W, 3)`` uint8 of ``photo (H, W, 3)`` in time order, `frame_count` of them, one at a time."""
+    frames, field = extract(extractor, photo, reverse=reverse)
     yield from _rounds(extractor, frames, field, iters - 1)
 
 

@@ -56,6 +56,14 @@ def opened(source: str | Path | BinaryIO) -> Iterator[BinaryIO]:
         yield _filled(stream, shown(source))
 
 
+class Named(io.BytesIO):
+    """Bytes in memory with a name for messages."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self.name = name
+
+
 def shown(source: str | Path | BinaryIO) -> str:
     """How messages name a source: its path as given, or "-" for a stream that has none."""
     name = source if isinstance(source, str | Path) else getattr(source, "name", None)

@@ -10,6 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import BlurliveError
+from .demo import demo
 from .evaluate import evaluate
 from .extract import extract
 from .info import info
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(extract)
 app.command()(slowmo)
+app.command()(demo)
 app.command()(train)
 app.command()(synthesize)
 app.command()(evaluate)

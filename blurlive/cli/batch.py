@@ -14,7 +14,8 @@ from .plan import Places, Target, plan
 from .ui import Talk
 
 if TYPE_CHECKING:
-    from ..extractor import Extractor, Image
+    from ..clips import Frame
+    from ..model import Model
 
 
 @dataclass(frozen=True)
@@ -93,19 +94,19 @@ def _restore_all(
 ) -> Iterator[Result]:
     from ..slowmo import frame_count
 
-    extractor: Extractor | None = None
+    model: Model | None = None
     with talk.progress(len(sources), frame_count(job.iters)) as bar:
         for source, wanted in zip(sources, targets, strict=True):
             result = Result(source)
             todo = _still_to_do(wanted, places, result)
             try:
                 if todo:
-                    extractor = extractor or _load(netting, talk)
-                    _restore(result, todo, extractor, job, places, playing, bar.frame)
+                    model = model or _load(netting, talk)
+                    _restore(result, todo, model, job, places, playing, bar.frame)
             except BlurliveError as error:
                 result.status, result.error, result.exit_code = "failed", str(error), error.exit_code
                 talk.error(str(error))
-                if isinstance(error, DeviceError) or extractor is None:
+                if isinstance(error, DeviceError) or model is None:
                     raise typer.Exit(error.exit_code) from None  # no later photo would fare better
             talk.result(result.__dict__, result.outputs)
             if result.seconds:
@@ -124,41 +125,38 @@ def _still_to_do(wanted: list[Target], places: Places, result: Result) -> list[T
     return [t for t in wanted if t not in done]
 
 
-def _load(netting: Netting, talk: Talk) -> Extractor:
-    from ..extractor import Extractor
+def _load(netting: Netting, talk: Talk) -> Model:
+    from ..model import load
 
-    extractor = Extractor(netting.weights, netting.device, netting.dtype, offline=netting.offline)
+    model = load(netting.weights, netting.device, netting.dtype, offline=netting.offline)
+    extractor = model.extractor
     dtype = str(extractor.dtype).removeprefix("torch.")
     talk.detail(f"weights {extractor.card.file.name}, {extractor.device}, {dtype}, tiles of {extractor.tile}")
-    return extractor
+    return model
 
 
 def _restore(
     result: Result,
     todo: list[Target],
-    extractor: Extractor,
+    model: Model,
     job: Job,
     places: Places,
     playing: Playing,
     tick: Any,
 ) -> None:
-    from ..clips import save_clip
+    from ..clips import Stream
     from ..image import load_photo
-    from ..slowmo import frame_count, slowmo
 
     clock = _Clock(result.seconds)
-    photo = clock.timed("decode", lambda: load_photo(result.photo, max_side=job.max_side)).pixels
-    result.height, result.width = photo.shape[:2]
-    result.frames = frame_count(job.iters)
+    photo = clock.timed("decode", lambda: load_photo(result.photo, max_side=job.max_side))
+    result.height, result.width = photo.pixels.shape[:2]
+    frames = model.slowmo(photo, job.iters, reverse=playing.reverse)
+    result.frames = len(frames)
     for target in todo:
         _make_room(target)
-    frames = slowmo(extractor, photo, job.iters, reverse=playing.reverse)
     start = time.perf_counter()
-    save_clip(
-        clock.each("network", frames, tick),
-        [(target.path, target.format) for target in todo],
-        photo=photo,
-        count=result.frames,
+    Stream(clock.each("network", frames, tick), photo, len(frames)).save(
+        *((target.path, target.format) for target in todo),
         fps=playing.fps,
         boomerang=playing.boomerang,
         loop=playing.loop,
@@ -190,7 +188,7 @@ class _Clock:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
         return value
 
-    def each(self, name: str, frames: Iterable[Image], tick: Any) -> Iterator[Image]:
+    def each(self, name: str, frames: Iterable[Frame], tick: Any) -> Iterator[Frame]:
         """The frames, the time to make each counted, ``tick`` called after each."""
         iterator = iter(frames)
         end = object()

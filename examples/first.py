@@ -1,0 +1,3 @@
+import blurlive
+
+blurlive.load().extract("photo.jpg").save("clip.mp4")

@@ -1,0 +1,297 @@
+"""The demo: its server by requests that a browser would not send too, and its page in a real browser."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import socket
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from threading import Thread
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+import blurlive
+from blurlive.demo import jobs
+from blurlive.demo.server import Server, is_trusted
+from blurlive.errors import UsageError
+
+from .browser import Browser, find, until
+from .conftest import random_photo
+from .test_cli import ENV, one_line
+from .test_cli import blurlive as command
+
+PROGRAM = find()
+in_browser = pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")
+
+
+@pytest.fixture(scope="module")
+def server(tiny_weights: Path) -> Iterator[Server]:
+    model = blurlive.load(tiny_weights, "cpu", "fp32")
+    with Server("127.0.0.1", 0, jobs.Jobs(model, max_side=40)) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def png(height: int = 24, width: int = 32) -> bytes:
+    file = io.BytesIO()
+    Pillow.fromarray(random_photo(height, width)).save(file, "PNG")
+    return file.getvalue()
+
+
+def ask(
+    server: Server, method: str, path: str, body: bytes | None = None, **headers: str
+) -> tuple[HTTPResponse, bytes]:
+    connection = HTTPConnection("127.0.0.1", server.server_address[1], timeout=60)
+    connection.request(method, path, body, headers)
+    response = connection.getresponse()
+    return response, response.read()
+
+
+def upload(server: Server, data: bytes, query: str = "name=a.png") -> list[dict[str, object]]:
+    response, content = ask(server, "POST", f"/clips?{query}", data)
+    assert response.status == 200
+    return [json.loads(line) for line in content.splitlines()]
+
+
+def test_a_photo_becomes_events_pictures_and_files(server: Server) -> None:
+    start, *frames = upload(server, png(24, 80))
+    assert (start["width"], start["height"], start["count"]) == (40, 12, 7)  # shrunk to --max-side
+    assert frames == [{"frame": number} for number in range(1, 8)]
+    pictures = [ask(server, "GET", f"/clips/{start['id']}/{number}")[1] for number in range(8)]
+    assert len(set(pictures)) == 8
+    assert all(Pillow.open(io.BytesIO(picture)).size == (40, 12) for picture in pictures)
+    assert ask(server, "GET", f"/clips/{start['id']}/8")[0].status == 404
+
+
+@pytest.mark.parametrize("format", ["mp4", "webm", "gif", "webp", "apng", "sheet", "side"])
+def test_every_format_can_be_downloaded(server: Server, format: str) -> None:
+    token = upload(server, png())[0]["id"]
+    response, content = ask(server, "GET", f"/clips/{token}/{format}")
+    assert response.status == 200
+    heads = {"mp4": b"ftyp", "side": b"ftyp", "webm": b"webm", "gif": b"GIF8", "webp": b"WEBP"}
+    assert heads.get(format, b"PNG") in content[:64]
+
+
+def test_frames_come_as_an_archive_in_the_order_that_was_asked_for(server: Server) -> None:
+    token = upload(server, png())[0]["id"]
+
+    def frames(query: str) -> list[list[int]]:
+        archive = zipfile.ZipFile(io.BytesIO(ask(server, "GET", f"/clips/{token}/frames?{query}")[1]))
+        assert archive.testzip() is None
+        return [np.asarray(Pillow.open(archive.open(name))).tolist() for name in sorted(archive.namelist())]
+
+    forth = frames("")
+    assert len(forth) == 7
+    assert frames("reverse=1") == forth[::-1]
+    assert frames("boomerang=1") == forth + forth[-2:0:-1]
+
+
+def test_slow_motion_has_forty_two_frames(server: Server) -> None:
+    start, *frames = upload(server, png(16, 16), "name=a.png&iters=2")
+    assert start["count"] == 42 == len(frames)
+
+
+@pytest.mark.parametrize(("data", "words"), [(b"hello", "is not a photo"), (png()[:200], "cut short"), (b"", "empty")])
+def test_what_is_no_photo_is_told_by_its_name(server: Server, data: bytes, words: str) -> None:
+    (event,) = upload(server, data, "name=my%20note.jpg")
+    assert str(event["error"]).startswith("my note.jpg: ")
+    assert words in str(event["error"])
+
+
+def test_uploads_are_limited_in_bytes_and_pixels(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    response, content = ask(server, "POST", "/clips?name=a.png", **{"Content-Length": str(jobs.MAX_BYTES + 1)})
+    assert (response.status, b"64 MB" in content) == (413, True)  # without a byte of it
+    assert ask(server, "POST", "/clips?name=a.png", **{"Transfer-Encoding": "chunked"})[0].status == 411
+    monkeypatch.setattr(jobs, "MAX_PIXELS", 100)
+    assert "million pixels" in str(upload(server, png())[0]["error"])
+
+
+def test_an_upload_that_breaks_off_leaves_the_server_at_work(server: Server) -> None:
+    with socket.create_connection(server.server_address[:2]) as half:
+        half.sendall(b"POST /clips?name=a.png HTTP/1.0\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nhalf")
+    assert len(upload(server, png())) == 8
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../pyproject.toml",
+        "/page.html",
+        "//etc/passwd",
+        "/clips/x/1",
+        "/clips/../1",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/x",
+    ],
+)
+def test_there_is_nothing_but_the_page_and_the_clips(server: Server, path: str) -> None:
+    response, content = ask(server, "GET", path)
+    assert response.status == 404
+    assert set(json.loads(content)) == {"error"}
+
+
+@pytest.mark.parametrize("what", ["..%2f..", "exe", "99999999999999999999", "-1", "²"])
+def test_a_clip_has_only_frames_and_formats(server: Server, what: str) -> None:
+    from urllib.parse import quote
+
+    token = upload(server, png())[0]["id"]
+    assert ask(server, "GET", f"/clips/{token}/{quote(what, safe='%')}")[0].status == 404
+
+
+def test_other_sites_cannot_use_it(server: Server) -> None:
+    own = f"127.0.0.1:{server.server_address[1]}"
+    assert ask(server, "GET", "/", Host="evil.example")[0].status == 403  # DNS rebinding
+    assert ask(server, "POST", "/clips?name=a", png(), Origin="http://evil.example")[0].status == 403
+    assert ask(server, "POST", "/clips?name=a", png(), Origin="null")[0].status == 403
+    response, _ = ask(server, "GET", "/", Origin=f"http://{own}")
+    assert response.status == 200
+    assert response.headers["Access-Control-Allow-Origin"] is None
+    assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("host", "own", "trusted"),
+    [
+        ("localhost:7860", "127.0.0.1", True),
+        ("192.168.1.7:7860", "0.0.0.0", True),
+        ("[::1]:7860", "::1", True),
+        ("desk.local:7860", "desk.local", True),
+        ("desk.local:7860", "127.0.0.1", False),
+        ("127.0.0.1.evil.example", "127.0.0.1", False),
+        ("", "127.0.0.1", False),
+        ("[", "127.0.0.1", False),
+    ],
+)
+def test_a_host_is_trusted_by_address_or_by_the_name_that_was_given(host: str, own: str, trusted: bool) -> None:
+    assert is_trusted(host, own) is trusted
+
+
+def test_only_the_last_clips_are_kept(server: Server) -> None:
+    tokens = [upload(server, png(8, 8))[0]["id"] for _ in range(jobs.KEPT + 1)]
+    found = [ask(server, "GET", f"/clips/{token}/1")[0].status for token in tokens]
+    assert found == [404] + [200] * jobs.KEPT
+
+
+def test_nothing_stays_in_the_temporary_folder(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    token = upload(server, png())[0]["id"]
+    assert ask(server, "GET", f"/clips/{token}/frames")[0].status == 200
+    until(lambda: not list(tmp_path.iterdir()), "an empty temporary folder")
+
+
+def test_two_photos_at_once_take_turns(server: Server) -> None:
+    results: list[list[dict[str, object]]] = []
+    threads = [Thread(target=lambda: results.append(upload(server, png(), "name=a&iters=2"))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(sum("frame" in event for event in events) for events in results) == [42, 42]
+
+
+def test_a_port_that_is_taken_is_one_line(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--port"):
+        Server("127.0.0.1", server.server_address[1], server.jobs)
+    done = command("demo", "--weights", "nowhere.safetensors", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "nowhere.safetensors" in one_line(done)
+
+
+@pytest.fixture
+def browser(server: Server, tmp_path: Path) -> Iterator[Browser]:
+    assert PROGRAM is not None
+    browser = Browser(PROGRAM, tmp_path)
+    browser.open(server.url)
+    yield browser
+    browser.close()
+    assert browser.errors == []
+
+
+READY = "!document.querySelector('#downloads button').disabled"
+FRAME = "document.querySelector('#picture').dataset.frame"
+
+
+@in_browser
+def test_the_page_plays_scrubs_flips_zooms_and_downloads(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "my photo.png").write_bytes(png())
+    browser.give("#file", tmp_path / "my photo.png")
+    browser.wait(READY)
+    browser.wait(f"{FRAME} === '3'")  # it plays
+    browser.run(
+        "document.querySelector('#frame').value = 2; document.querySelector('#frame').dispatchEvent(new Event('input'))"
+    )
+    assert browser.run(f"[{FRAME}, document.querySelector('#count').textContent]") == ["2", "2 / 7"]
+    browser.key("ArrowRight")
+    assert browser.run(FRAME) == "3"
+    browser.run("document.querySelector('#flip').click()")
+    assert browser.run(f"[{FRAME}, document.querySelector('#count').textContent]") == ["3", "5 / 7"]
+    browser.key("ArrowLeft")
+    assert browser.run(FRAME) == "4"
+    left, top, width, height = browser.run(
+        "(({x, y, width, height}) => [x, y, width, height])(canvas.getBoundingClientRect())"
+    )
+    browser.drag(
+        (left + width / 2, top + height / 2),
+        (left + width * 0.6, top + height * 0.6),
+        (left + width - 2, top + height - 2),
+    )
+    assert browser.run("view.x >= 15 && view.y >= 11 && view.w <= 17")
+    browser.key("Escape")
+    assert browser.run("view.w") == 32
+    browser.run("document.querySelector('button[value=gif]').click()")
+    until(lambda: (tmp_path / "my photo.gif").exists(), "a download")
+    with Pillow.open(tmp_path / "my photo.gif") as gif:
+        assert (gif.n_frames, gif.size) == (7, (32, 24))
+
+
+@in_browser
+def test_the_page_says_what_is_wrong_and_takes_the_next_photo(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "note.jpg").write_text("hello")
+    browser.give("#file", tmp_path / "note.jpg")
+    browser.wait("!document.querySelector('#alert').hidden")
+    assert browser.run("document.querySelector('#alert').textContent").startswith("note.jpg: is not a photo")
+    assert browser.run("document.querySelector('#clip').hidden")
+    (tmp_path / "photo.png").write_bytes(png(16, 16))
+    browser.give("#file", tmp_path / "photo.png")
+    browser.wait(READY)
+    assert browser.run("document.querySelector('#alert').hidden")
+    browser.run("document.querySelector('input[name=iters][value=\"2\"]').click()")
+    browser.wait(f"{READY} && document.querySelector('#frame').max === '42'")
+
+
+@in_browser
+def test_every_control_has_a_name_and_the_page_fits_a_phone(browser: Browser) -> None:
+    browser.resize(360, 640)
+    browser.run("document.querySelector('#clip').hidden = false")
+    assert browser.run("document.documentElement.scrollWidth") <= 360
+    nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
+    controls = [
+        n for n in nodes if n.get("role", {}).get("value") in ("button", "slider", "radio", "image", "progressbar")
+    ]
+    assert len(controls) > 15
+    assert [n["role"]["value"] for n in controls if not n.get("name", {}).get("value")] == []
+
+
+def test_control_c_ends_it_quietly(tmp_path: Path, tiny_weights: Path) -> None:
+    arguments = [sys.executable, "-m", "blurlive", "demo", "--port", "0", "--weights", str(tiny_weights)]
+    process = subprocess.Popen(
+        arguments, cwd=tmp_path, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    with urlopen(url, timeout=30) as page:
+        assert "shrunk to 1024 pixels" in page.read().decode()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in errors) == (130, False)
