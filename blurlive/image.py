@@ -133,10 +133,13 @@ def _memory_for(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _pillow(max_pixels: int) -> Iterator[None]:
-    """Pillow with our limit in place of its own, and without warnings."""
+    """Pillow with our limit in place of its own, and without warnings.
+
+    Half of ours: Pillow warns beyond its own and refuses beyond twice that, in some formats before memory is taken.
+    """
     with _pillow_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, (max_pixels + 1) // 2
         try:
             yield
         finally:

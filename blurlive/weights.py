@@ -28,6 +28,7 @@ DEFAULT = "blurlive-base"
 """Name of the bundled weights that are used when none are asked for."""
 FORMAT = "blurlive-1"
 SUMS = "SHA256SUMS"
+DTYPES = (torch.float16, torch.bfloat16, torch.float32)
 HUB = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?/(?P<file>.+)")
 
 
@@ -89,9 +90,8 @@ def _from_hub(address: str, *, offline: bool) -> Path:
         hint = "run once without --offline" if offline else "check the network, or use the bundled weights"
         raise WeightsError(f"{address}: not in the cache and not to be had; {hint}") from None
     except (HfHubHTTPError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise WeightsError(
-            f"{address}: cannot be downloaded ({reason}); check repository, revision and file name"
+            f"{address}: cannot be downloaded ({_reason(error)}); check repository, revision and file name"
         ) from error
 
 
@@ -109,9 +109,9 @@ def read_card(file: Path) -> Card:
         about = dict(json.loads(metadata["about"]))
         with torch.device("meta"):
             parameters = sum(parameter.numel() for parameter in Restorer(config).parameters())
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise WeightsError(
-            f"{file}: its description is damaged or of a newer version ({error}); upgrade blurlive"
+            f"{file}: its description is damaged or of a newer version ({_reason(error)}); upgrade blurlive"
         ) from error
     return Card(file, config, about, parameters)
 
@@ -119,7 +119,12 @@ def read_card(file: Path) -> Card:
 def _unreadable(file: Path, error: Exception) -> str:
     if file.suffix in {".pt", ".pth", ".ckpt", ".bin", ".pkl"}:
         return f"{file}: a pickle can run code when loaded; turn it into safetensors with `blurlive weights convert`"
-    return f"{file}: cannot be read as safetensors ({str(error).splitlines()[0]}); download it again"
+    return f"{file}: cannot be read as safetensors ({_reason(error)}); download it again"
+
+
+def _reason(error: Exception) -> str:
+    """In one short line: torch explains itself in many."""
+    return " ".join(str(error).split())[:160]
 
 
 def load(weights: str | Path | None = None, *, offline: bool = False) -> tuple[Restorer, Card]:
@@ -129,12 +134,19 @@ def load(weights: str | Path | None = None, *, offline: bool = False) -> tuple[R
         net = Restorer(card.config)
     try:
         with safe_open(card.file, framework="pt") as stored:
-            tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
+            tensors = {name: _real(stored.get_tensor(name)) for name in stored.keys()}  # noqa: SIM118
         net.load_state_dict(tensors, assign=True)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise WeightsError(f"{card.file}: the tensors do not fit the network it describes ({reason})") from error
+    except (OSError, SafetensorError, TypeError, RuntimeError) as error:
+        raise WeightsError(
+            f"{card.file}: the tensors do not fit the network it describes ({_reason(error)})"
+        ) from error
     return net.eval().requires_grad_(False), card
+
+
+def _real(stored: Tensor) -> Tensor:
+    if stored.dtype not in DTYPES:
+        raise TypeError(f"{stored.dtype} where float16, bfloat16 or float32 is needed")
+    return stored.float()
 
 
 def save(net: Restorer, file: Path, about: Mapping[str, Any], dtype: torch.dtype = torch.float16) -> None:
@@ -161,14 +173,17 @@ def convert(source: Path, target: Path) -> Path:
     """
     try:
         stored = torch.load(source, map_location="cpu", weights_only=True)
-        net = Restorer(restorer_config(stored["architecture"]))
-        net.load_state_dict(stored["tensors"])
+        with torch.device("meta"):  # its sizes may be absurd
+            net = Restorer(restorer_config(stored["architecture"]))
+        net.load_state_dict(stored["tensors"], assign=True)
+        about = dict(stored.get("about", {}))
+        json.dumps(about)
     except FileNotFoundError:
         raise WeightsError(f"{source}: no such file") from None
     except Exception as error:  # a hostile or foreign pickle can raise anything at all
-        reason = " ".join(str(error).split())[:160]
+        reason = _reason(error)
         raise WeightsError(f"{source}: not a pickle of blurlive tensors that is safe to read ({reason})") from error
-    save(net, target, stored.get("about", {}))
+    save(net, target, about)
     return target
 
 

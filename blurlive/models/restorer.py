@@ -12,6 +12,8 @@ from .director import Director, DirectorConfig
 from .generator import Generator, GeneratorConfig
 
 LUMA = (0.299, 0.587, 0.114)
+WIDEST = 65536
+"""Channels of a convolution that a description may ask for."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,21 @@ class RestorerConfig:
 
 
 def restorer_config(values: dict[str, Any]) -> RestorerConfig:
-    """Rebuild a :class:`RestorerConfig` from :meth:`RestorerConfig.as_dict` or JSON. Raises ``TypeError`` on unknown
-    keys."""
+    """Rebuild a :class:`RestorerConfig` from :meth:`RestorerConfig.as_dict` or JSON.
+
+    Raises ``KeyError``, ``TypeError`` or ``ValueError`` where keys are unknown or sizes such as no network has: what is
+    built of the rest may still not fit any weights, but it runs.
+    """
     parts = {name: dict(part) for name, part in values.items()}
     generator, director = parts.pop("generator"), parts.pop("director")
     generator["widths"] = tuple(generator["widths"])
-    return RestorerConfig(GeneratorConfig(**generator), DirectorConfig(**director), **parts)
+    config = RestorerConfig(GeneratorConfig(**generator), DirectorConfig(**director), **parts)
+    widths = (*config.generator.widths, config.director.width)
+    if config.generator.channels not in (1, 3) or config.generator.directed not in (True, False):
+        raise ValueError("channels are 1 or 3, and a network is directed or not")
+    if not all(isinstance(width, int) and 0 < width <= WIDEST for width in widths):
+        raise ValueError(f"widths are whole numbers from 1 to {WIDEST}, not {widths}")
+    return config
 
 
 class Restorer(nn.Module):

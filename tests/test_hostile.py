@@ -1,0 +1,268 @@
+"""Damaged and hostile files: only our errors, in one line; no memory for what a header merely claims."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import subprocess
+import sys
+import zlib
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from safetensors.torch import save
+
+from blurlive import weights
+from blurlive.errors import WeightsError
+from blurlive.models.restorer import RestorerConfig
+
+from .conftest import TINY, random_net
+from .fuzz import valid
+from .fuzz.__main__ import finding, read_photo, read_weights
+from .fuzz.damage import damaged, mended
+from .test_image import _tiff_directory, _tiff_header
+
+PHOTOS, WEIGHTS = valid.photos(), valid.weights_files()
+some = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(some, max_examples=100)
+NUMBERS = st.randoms(use_true_random=False)
+
+
+# --- damage ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", PHOTOS)
+def test_what_is_damaged_was_a_photo(data: bytes) -> None:
+    assert finding(read_photo, data) is None
+    read_photo(data)
+
+
+def test_what_is_damaged_was_a_weights_file() -> None:
+    read_weights(WEIGHTS[0])
+
+
+@some
+@given(photo=st.sampled_from(PHOTOS), random=NUMBERS)
+def test_a_damaged_photo_is_read_or_refused(photo: bytes, random: Random) -> None:
+    assert finding(read_photo, damaged(photo, PHOTOS, random)) is None
+
+
+@few
+@given(file=st.sampled_from(WEIGHTS), random=NUMBERS)
+def test_a_damaged_weights_file_is_read_or_refused(file: bytes, random: Random) -> None:
+    assert finding(read_weights, damaged(file, WEIGHTS, random)) is None
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 2**31, 2**62, 2**64 - 1])
+def test_a_header_whose_length_lies(length: int) -> None:
+    assert finding(read_weights, struct.pack("<Q", length) + WEIGHTS[0][8:]) is None
+    with pytest.raises(WeightsError, match="cannot be read as safetensors"):
+        read_weights(struct.pack("<Q", length) + WEIGHTS[0][8:])
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"dtype": "F32", "shape": [2**62, 4], "data_offsets": [0, 16]},
+        {"dtype": "F32", "shape": [0, 2**62], "data_offsets": [0, 0]},
+        {"dtype": "F32", "shape": [-1], "data_offsets": [0, 16]},
+        {"dtype": "F32", "shape": [4], "data_offsets": [16, 0]},
+        {"dtype": "F32", "shape": [4], "data_offsets": [0, 2**63]},
+        {"dtype": "F4", "shape": [32], "data_offsets": [0, 16]},
+        {"dtype": "C64", "shape": [2], "data_offsets": [0, 16]},
+        {"dtype": "nonsense", "shape": [2], "data_offsets": [0, 16]},
+    ],
+)
+def test_absurd_tensors(entry: dict[str, Any]) -> None:
+    refused({"__metadata__": valid.metadata(TINY.as_dict()), "generator.stem.weight": entry}, bytes(16))
+
+
+def test_tensors_that_overlap() -> None:
+    entry = {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}
+    refused({"__metadata__": valid.metadata(TINY.as_dict()), "a": entry, "b": entry}, bytes(16))
+
+
+def refused(header: Any, data: bytes = b"") -> str:
+    """The message by which a safetensors file is refused: one line, no warning, little memory."""
+    text = json.dumps(header).encode()
+    file = struct.pack("<Q", len(text)) + text + data
+    assert finding(read_weights, file) is None
+    with pytest.raises(WeightsError) as caught:
+        read_weights(file)
+    assert len(str(caught.value)) < 400
+    return str(caught.value)
+
+
+SIZES: list[Any] = [[0] * 4, [-8] * 4, [10**5] * 4, [10**9] * 4, [10**30] * 4, [2.5] * 4, [float("inf")] * 4]
+SIZES += [[True] * 4, [None] * 4, [[8]] * 4, [8] * 3, [8] * 5, "8888", {"a": 1}, 8, None]
+
+
+@pytest.mark.parametrize("widths", SIZES, ids=str)
+def test_absurd_widths_take_no_memory(widths: Any) -> None:
+    architecture = TINY.as_dict()
+    architecture["generator"]["widths"] = widths
+    assert "description is damaged" in refused({"__metadata__": valid.metadata(architecture)})
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("generator", "channels", 2),
+        ("generator", "channels", -3),
+        ("generator", "directed", 7),
+        ("generator", "beauty", 1),
+        ("director", "width", 0),
+        ("director", "width", 10**12),
+        ("director", "width", "8"),
+        ("director", "beauty", 1),
+    ],
+)
+def test_a_network_that_could_not_run_is_refused(part: str, name: str, value: Any) -> None:
+    architecture = TINY.as_dict()
+    architecture[part][name] = value
+    assert "description is damaged" in refused({"__metadata__": valid.metadata(architecture)})
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"generator": 1}', "[" * 100_000, "9" * 5000])
+@pytest.mark.parametrize("name", ["architecture", "about"])
+def test_a_description_that_is_none(name: str, text: str) -> None:
+    refused({"__metadata__": {**valid.metadata(TINY.as_dict()), name: text}})
+
+
+def test_a_pickle_of_absurd_sizes_is_not_built(tmp_path: Path) -> None:
+    architecture = RestorerConfig().as_dict()
+    architecture["generator"]["widths"] = [60_000] * 4  # 500 GB
+    torch.save({"architecture": architecture, "tensors": {}}, tmp_path / "a.pth")
+    with pytest.raises(WeightsError, match="not a pickle of blurlive tensors"):
+        weights.convert(tmp_path / "a.pth", tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("about", [{"a": torch.zeros(1)}, 3, ["x"]])
+def test_a_pickle_that_says_nothing_sensible_of_itself(tmp_path: Path, about: Any) -> None:
+    stored = {"architecture": TINY.as_dict(), "tensors": random_net().state_dict(), "about": about}
+    torch.save(stored, tmp_path / "a.pth")
+    with pytest.raises(WeightsError, match="not a pickle of blurlive tensors"):
+        weights.convert(tmp_path / "a.pth", tmp_path / "a.safetensors")
+
+
+# --- bombs -----------------------------------------------------------------------------------------------------------
+
+SIDE = 100_000
+
+
+def written(format: str, **options: Any) -> bytearray:
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16), "red").save(file, format, **options)
+    return bytearray(file.getvalue())
+
+
+def claiming(format: str) -> bytes:
+    """A small file whose header claims the most pixels that its format and ``SIDE`` allow. libavif itself
+    refuses more than 2^28, and says no more than that it cannot read them."""
+    if format == "PPM":
+        return b"P6 %d %d 255 " % (SIDE, SIDE) + bytes(100)
+    if format == "TIFF":
+        fields = [
+            (256, SIDE),
+            (257, SIDE),
+            (258, 8, 8, 8),
+            (259, 1),
+            (262, 2),
+            (273, 8),
+            (277, 3),
+            (278, SIDE),
+            (279, 9),
+        ]
+        return _tiff_header("<", 20) + bytes(12) + _tiff_directory("<", fields, 20)
+    if format == "WEBP":
+        data = written("WEBP", icc_profile=b"any")  # with an extended header
+        side = (SIDE - 1).to_bytes(3, "little")
+        data[24:30] = side + side
+        return bytes(data)
+    data = written(format)
+    at, numbers = {
+        "PNG": (16, struct.pack(">II", SIDE, SIDE)),
+        "GIF": (6, struct.pack("<HH", 65535, 65535)),
+        "BMP": (18, struct.pack("<ii", SIDE, SIDE)),
+        "JPEG": (data.find(b"\xff\xc0") + 5, struct.pack(">HH", 65535, 65535)),
+        "AVIF": (data.find(b"ispe") + 8, struct.pack(">II", 16_000, 16_000)),
+    }[format]
+    data[at : at + len(numbers)] = numbers
+    return mended(bytes(data))
+
+
+@cache
+def zeros() -> bytes:
+    """100 MB of them, in half a megabyte."""
+    squeezed = zlib.compressobj(1)
+    return b"".join([*(squeezed.compress(bytes(1 << 20)) for _ in range(100)), squeezed.flush()])
+
+
+def text_bomb(kind: bytes, before: bytes) -> bytes:
+    """A PNG with one compressed chunk that swells."""
+    body = kind + before + zeros()
+    data = bytes(written("PNG"))
+    return data[:33] + struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body)) + data[33:]
+
+
+LIMITED = """
+import resource, sys
+from blurlive.errors import InputError
+from blurlive.image import load_photo
+load_photo(sys.argv[1])
+here = next(int(row.split()[1]) for row in open("/proc/self/status") if row.startswith("VmSize")) * 1024
+resource.setrlimit(resource.RLIMIT_AS, (here + (50 << 20),) * 2)
+for file in sys.argv[2:]:
+    try:
+        print(load_photo(file).pixels.shape)
+    except InputError as error:
+        print(str(error).removeprefix(file + ": "))
+"""
+
+
+def in_little_memory(folder: Path, files: dict[str, bytes]) -> dict[str, str]:
+    """What loading each file ends in, in a process that may take 50 MB beyond what it has after a first photo."""
+    (folder / "first.png").write_bytes(written("PNG"))
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    command = [sys.executable, "-c", LIMITED, "first.png", *files]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return dict(zip(files, done.stdout.splitlines(), strict=True))
+
+
+linux = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for the size of a process")
+
+
+@linux
+def test_claims_are_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    files = {format: claiming(format) for format in ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM", "AVIF")}
+    said = in_little_memory(tmp_path, files)
+    assert said == dict.fromkeys(files, "has more than 200 million pixels; make the photo smaller first")
+
+
+@linux
+def test_texts_and_profiles_are_not_unpacked_without_bound(tmp_path: Path) -> None:
+    bombs = {
+        "zTXt": text_bomb(b"zTXt", b"Comment\0\0"),
+        "iTXt": text_bomb(b"iTXt", b"Comment\0\1\0\0\0"),
+        "iCCP": text_bomb(b"iCCP", b"profile\0\0"),
+    }
+    said = in_little_memory(tmp_path, bombs)
+    assert all("is damaged, cut short or of a kind that cannot be read" in verdict for verdict in said.values()), said
+
+
+@linux
+def test_of_many_frames_only_the_first_is_decoded(tmp_path: Path) -> None:
+    frames = [Image.new("L", (500, 500), number) for number in range(100)]  # 75 MB in colour
+    file = io.BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    assert in_little_memory(tmp_path, {"GIF": file.getvalue()}) == {"GIF": "(500, 500, 3)"}
