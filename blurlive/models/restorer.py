@@ -28,11 +28,14 @@ class RestorerConfig:
 
 def restorer_config(values: dict[str, Any]) -> RestorerConfig:
     """Rebuild a :class:`RestorerConfig` from :meth:`RestorerConfig.as_dict` or JSON. Raises ``TypeError`` on unknown
-    keys."""
+    keys, ``ValueError`` on sizes that no network has."""
     parts = {name: dict(part) for name, part in values.items()}
     generator, director = parts.pop("generator"), parts.pop("director")
     generator["widths"] = tuple(generator["widths"])
-    return RestorerConfig(GeneratorConfig(**generator), DirectorConfig(**director), **parts)
+    config = RestorerConfig(GeneratorConfig(**generator), DirectorConfig(**director), **parts)
+    if min(*config.generator.widths, config.director.width) < 1 or config.generator.channels not in (1, 3):
+        raise ValueError(f"no network has the sizes {values}")
+    return config
 
 
 class Restorer(nn.Module):
