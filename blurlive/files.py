@@ -1,7 +1,8 @@
-"""A file is replaced, never half written."""
+"""A file is replaced, never half written; and known by its sha256."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,3 +24,9 @@ def replaced_whole(file: Path) -> Iterator[Path]:
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
+
+
+def sha256(file: Path) -> str:
+    """Hex digest of a file, as ``sha256sum`` prints it."""
+    with file.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()

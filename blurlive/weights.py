@@ -7,9 +7,8 @@ are never loaded.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .errors import OutputError, WeightsError
-from .files import replaced_whole
+from .files import replaced_whole, sha256
+from .hub import SCHEME, fetch
 from .models.restorer import Restorer, RestorerConfig, restorer_config
 
 DEFAULT = "blurlive-base"
@@ -29,7 +29,7 @@ DEFAULT = "blurlive-base"
 FORMAT = "blurlive-1"
 SUMS = "SHA256SUMS"
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
-HUB = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?/(?P<file>.+)")
+"""Number formats in which a file may hold its tensors."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ def bundled() -> dict[str, Path]:
 
 
 def find(weights: str | Path | None = None, *, offline: bool = False) -> Path:
-    """The file of a bundled name, a path or an ``hf://`` address (downloaded to the Hub's cache unless ``offline``).
+    """The file of a bundled name, a path or an ``hf://`` address (see :func:`blurlive.hub.fetch`).
 
     Raises :class:`WeightsError` that lists the bundled names if there is no such thing.
     """
     asked = str(weights or DEFAULT)
-    if asked.startswith("hf://"):
-        return _from_hub(asked, offline=offline)
+    if asked.startswith(SCHEME):
+        return fetch(asked, offline=offline)
     named = bundled().get(asked)
     if named is not None:
         return named
@@ -76,27 +76,13 @@ def find(weights: str | Path | None = None, *, offline: bool = False) -> Path:
     return file
 
 
-def _from_hub(address: str, *, offline: bool) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    match = HUB.fullmatch(address)
-    if match is None:
-        raise WeightsError(f"{address}: not a Hub address; write hf://org/repo/file or hf://org/repo@revision/file")
-    repo, revision, file = match["repo"], match["revision"], match["file"]
-    try:
-        return Path(hf_hub_download(repo, file, revision=revision, local_files_only=offline))
-    except LocalEntryNotFoundError:
-        hint = "run once without --offline" if offline else "check the network, or use the bundled weights"
-        raise WeightsError(f"{address}: not in the cache and not to be had; {hint}") from None
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        raise WeightsError(
-            f"{address}: cannot be downloaded ({_reason(error)}); check repository, revision and file name"
-        ) from error
-
-
 def read_card(file: Path) -> Card:
     """Read a file's own description without its tensors. Raises :class:`WeightsError` if it is none of ours."""
+    return _read(file)[1]
+
+
+def _read(file: Path) -> tuple[Restorer, Card]:
+    """The network that a file describes, without tensors yet, and its card."""
     try:
         with safe_open(file, framework="pt") as stored:
             metadata = stored.metadata() or {}
@@ -105,15 +91,26 @@ def read_card(file: Path) -> Card:
     if metadata.get("format") != FORMAT:
         raise WeightsError(f"{file}: safetensors, but not blurlive weights ({FORMAT}); train or download some")
     try:
-        config = restorer_config(json.loads(metadata["architecture"]))
+        net = _described(json.loads(metadata["architecture"]), file)
         about = dict(json.loads(metadata["about"]))
-        with torch.device("meta"):
-            parameters = sum(parameter.numel() for parameter in Restorer(config).parameters())
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise WeightsError(
             f"{file}: its description is damaged or of a newer version ({_reason(error)}); upgrade blurlive"
         ) from error
-    return Card(file, config, about, parameters)
+    return net, Card(file, net.config, about, _parameters(net))
+
+
+def _described(architecture: dict[str, Any], file: Path) -> Restorer:
+    """The network without memory for its tensors: what a damaged file asks for may be larger than the machine."""
+    with torch.device("meta"):
+        net = Restorer(restorer_config(architecture))
+    if _parameters(net) > file.stat().st_size:  # each takes two bytes or more
+        raise ValueError(f"{_parameters(net)} parameters do not fit into {file.stat().st_size} bytes")
+    return net
+
+
+def _parameters(net: Restorer) -> int:
+    return sum(parameter.numel() for parameter in net.parameters())
 
 
 def _unreadable(file: Path, error: Exception) -> str:
@@ -129,9 +126,7 @@ def _reason(error: Exception) -> str:
 
 def load(weights: str | Path | None = None, *, offline: bool = False) -> tuple[Restorer, Card]:
     """A restorer in fp32 on the CPU, ready to infer, and its card. Raises :class:`WeightsError`."""
-    card = read_card(find(weights, offline=offline))
-    with torch.device("meta"):
-        net = Restorer(card.config)
+    net, card = _read(find(weights, offline=offline))
     try:
         with safe_open(card.file, framework="pt") as stored:
             tensors = {name: _real(stored.get_tensor(name)) for name in stored.keys()}  # noqa: SIM118
@@ -172,12 +167,11 @@ def convert(source: Path, target: Path) -> Path:
     The pickle holds ``{"architecture": ..., "about": ..., "tensors": {...}}``. Raises :class:`WeightsError`.
     """
     try:
-        stored = torch.load(source, map_location="cpu", weights_only=True)
-        with torch.device("meta"):  # its sizes may be absurd
-            net = Restorer(restorer_config(stored["architecture"]))
-        net.load_state_dict(stored["tensors"], assign=True)
-        about = dict(stored.get("about", {}))
-        json.dumps(about)
+        with warnings.catch_warnings(action="ignore"):  # of pickle protocols, where one error is to be one line
+            stored = torch.load(source, map_location="cpu", weights_only=True)
+        about = json.loads(json.dumps(dict(stored.get("about", {}))))
+        net = _described(stored["architecture"], source).to_empty(device="cpu")
+        net.load_state_dict(stored["tensors"])
     except FileNotFoundError:
         raise WeightsError(f"{source}: no such file") from None
     except Exception as error:  # a hostile or foreign pickle can raise anything at all
@@ -185,12 +179,6 @@ def convert(source: Path, target: Path) -> Path:
         raise WeightsError(f"{source}: not a pickle of blurlive tensors that is safe to read ({reason})") from error
     save(net, target, about)
     return target
-
-
-def sha256(file: Path) -> str:
-    """Hex digest of a file, as in ``SHA256SUMS``."""
-    with file.open("rb") as data:
-        return hashlib.file_digest(data, "sha256").hexdigest()
 
 
 def verify(file: Path) -> str:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from blurlive import weights
+from blurlive.cli.app import main
 from blurlive.errors import OutputError, WeightsError
+from blurlive.files import sha256
 
 from .conftest import TINY, random_net
 
@@ -37,8 +50,8 @@ def test_half_precision_halves_the_file(tmp_path: Path) -> None:
 def test_the_bundled_default_is_there_and_is_what_was_published() -> None:
     file = weights.find()
     assert file.stem == weights.DEFAULT
-    assert weights.verify(file) == weights.sha256(file)
-    assert weights.sha256(file) in (weights.bundled_folder() / weights.SUMS).read_text()
+    assert weights.verify(file) == sha256(file)
+    assert sha256(file) in (weights.bundled_folder() / weights.SUMS).read_text()
     about = weights.read_card(file).about
     assert {"stage", "recipe", "data", "licence", "images"} <= set(about)
 
@@ -92,8 +105,6 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 
 
 def test_tensors_that_do_not_fit_the_description_are_refused(tiny_weights: Path, tmp_path: Path) -> None:
-    from safetensors import safe_open
-
     tensors = load_file(tiny_weights)
     with safe_open(tiny_weights, "pt") as stored:
         metadata = stored.metadata()
@@ -112,20 +123,121 @@ def test_a_legacy_pickle_is_converted_without_running_it(tmp_path: Path) -> None
     assert weights.read_card(file).about == {"stage": "base"}
 
 
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Run a command line in this process: its exit code, and the one line that it complains in."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+    def call(*arguments: object) -> tuple[object, str]:
+        monkeypatch.setattr(sys, "argv", ["blurlive", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        (line,) = capsys.readouterr().err.splitlines()
+        return end.value.code, line
+
+    return call
+
+
 class Evil:
+    """Marks that it was unpickled, by the shell, where it says."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        return (eval, ("__import__('pathlib').Path('harmed').touch()",))
+        return os.system, (f"touch '{self.mark}'",)
 
 
+def written_by_torch(evil: Evil, file: Path) -> None:
+    torch.save({"architecture": TINY.as_dict(), "tensors": evil}, file)
+
+
+def written_by_old_torch(evil: Evil, file: Path) -> None:
+    torch.save({"tensors": evil}, file, _use_new_zipfile_serialization=False)
+
+
+def written_by_pickle(evil: Evil, file: Path) -> None:
+    file.write_bytes(pickle.dumps(evil))
+
+
+@pytest.mark.parametrize("write", [written_by_torch, written_by_old_torch, written_by_pickle])
 def test_a_pickle_with_code_in_it_is_refused_and_its_code_does_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command, tmp_path: Path, photo_file: Path, write: Callable[[Evil, Path], None]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    torch.save({"tensors": Evil()}, "evil.pth")
-    with pytest.raises(WeightsError, match=r"evil\.pth"):
-        weights.convert(Path("evil.pth"), tmp_path / "out.safetensors")
-    assert not (tmp_path / "harmed").exists()
-    assert not (tmp_path / "out.safetensors").exists()
+    mark, file, disguised = tmp_path / "harmed", tmp_path / "evil.pt", tmp_path / "evil.safetensors"
+    write(Evil(mark), file)
+    disguised.write_bytes(file.read_bytes())
+    out = tmp_path / "out.safetensors"
+    for network in ("blurlive", "vgg16", "lpips"):
+        code, line = command("weights", "convert", file, out, "--network", network)
+        assert (code, "evil.pt" in line) == (4, True)
+    for weights_file in (file, disguised):
+        code, line = command("extract", photo_file, "--weights", weights_file, "-o", tmp_path / "x.gif")
+        assert (code, weights_file.name in line) == (4, True)
+    assert not mark.exists()
+    assert not out.exists()
+    torch.load(file, weights_only=False) if write is not written_by_pickle else pickle.loads(file.read_bytes())
+    assert mark.exists(), "it would have done harm"
+
+
+def damaged(file: Path, target: Path, architecture: object) -> Path:
+    with safe_open(file, "pt") as stored:
+        metadata = stored.metadata()
+    save_file(load_file(file), target, {**metadata, "architecture": json.dumps(architecture)})
+    return target
+
+
+def sizes(**changed: object) -> dict[str, dict[str, object]]:
+    """The tiny network's sizes with some of the ``generator``'s changed, and ``width``, the director's."""
+    whole = TINY.as_dict()
+    director = {"width": changed.pop("width")} if "width" in changed else whole["director"]
+    return {"generator": {**whole["generator"], **changed}, "director": director}
+
+
+@pytest.mark.parametrize("width", [-1, 0, 9, 20_000, 10**6, 10**12, 10**30, 1.5, float("nan"), "8", None, [8]])
+def test_sizes_that_are_damaged_are_one_line(tiny_weights: Path, tmp_path: Path, width: object) -> None:
+    for architecture in (sizes(width=width), sizes(widths=[width] * 4), sizes(channels=width)):
+        file = damaged(tiny_weights, tmp_path / "damaged.safetensors", architecture)
+        with pytest.raises(WeightsError, match=r"damaged\.safetensors: ") as refused:
+            weights.load(file)
+        assert "\n" not in str(refused.value)
+        assert len(str(refused.value)) < 500
+
+
+def test_more_parameters_than_the_file_has_bytes_take_no_memory(tiny_weights: Path, tmp_path: Path) -> None:
+    architecture = sizes(width=10**6)  # 350 TiB
+    with pytest.raises(WeightsError, match="parameters do not fit into"):
+        weights.read_card(damaged(tiny_weights, tmp_path / "a.safetensors", architecture))
+    torch.save({"architecture": architecture, "tensors": {}}, tmp_path / "a.pt")
+    with pytest.raises(WeightsError, match="parameters do not fit into"):
+        weights.convert(tmp_path / "a.pt", tmp_path / "b.safetensors")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+ARCHITECTURES = JSON | st.builds(
+    lambda generator, director: {"generator": generator, "director": director},
+    st.fixed_dictionaries({"widths": JSON}, optional={"channels": JSON, "directed": JSON, "init": JSON}),
+    st.fixed_dictionaries({}, optional={"width": JSON}),
+)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(architecture=ARCHITECTURES)
+def test_any_description_is_read_or_refused(tiny_weights: Path, tmp_path: Path, architecture: object) -> None:
+    with contextlib.suppress(WeightsError):
+        weights.read_card(damaged(tiny_weights, tmp_path / "any.safetensors", architecture))
+
+
+@pytest.mark.parametrize("about", [5, "text", {"figures": torch.zeros(1)}])
+def test_a_pickle_whose_description_is_none_is_refused(tmp_path: Path, about: object) -> None:
+    stored = {"architecture": TINY.as_dict(), "about": about, "tensors": random_net().state_dict()}
+    torch.save(stored, tmp_path / "a.pth")
+    with pytest.raises(WeightsError, match=r"a\.pth"):
+        weights.convert(tmp_path / "a.pth", tmp_path / "a.safetensors")
 
 
 def test_saving_where_there_is_no_folder_names_the_file(tmp_path: Path) -> None:
@@ -133,12 +245,38 @@ def test_saving_where_there_is_no_folder_names_the_file(tmp_path: Path) -> None:
         weights.save(random_net(), tmp_path / "no" / "such" / "net.safetensors", {})
 
 
-@pytest.mark.parametrize("address", ["hf://", "hf://only-one", "hf://org/repo"])
+@pytest.mark.parametrize(
+    "address", ["hf://", "hf://only-one", "hf://org/repo", "hf://org/repo/../secret", "hf://a b/repo/file"]
+)
 def test_a_hub_address_that_is_none_is_explained(address: str) -> None:
-    with pytest.raises(WeightsError, match="hf://org/repo/file"):
+    with pytest.raises(WeightsError, match=f"^{address}: not a Hub address"):
         weights.find(address)
 
 
-def test_offline_never_asks_the_network() -> None:
-    with pytest.raises(WeightsError, match="--offline"):
-        weights.find("hf://blurlive/no-such-repo/no.safetensors", offline=True)
+GUARDED = """
+import os, socket, sys
+
+def guard(event, arguments):
+    if event in ("socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"):
+        if event != "socket.connect" or not isinstance(arguments[1], (str, bytes)):  # else a path: AF_UNIX
+            print("network:", event, arguments[1:], flush=True)
+            os._exit(99)
+
+sys.addaudithook(guard)
+from blurlive.cli.app import main
+try:
+    main()
+except SystemExit as end:
+    print("exit", end.code, flush=True)
+socket.create_connection(("127.0.0.1", 9))
+"""
+
+
+def test_a_photo_needs_no_network(photo_file: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    command = [sys.executable, "-c", GUARDED, "extract", str(photo_file), "-o", str(photo_file.with_name("x.gif"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    written, end, guarded = done.stdout.splitlines()
+    assert written.endswith("x.gif")
+    assert end == "exit 0"
+    assert guarded.startswith("network: socket."), "the guard was awake"

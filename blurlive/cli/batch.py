@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -128,8 +129,13 @@ def _still_to_do(wanted: list[Target], places: Places, result: Result) -> list[T
 def _load(netting: Netting, talk: Talk) -> Model:
     from ..model import load
 
-    model = load(netting.weights, netting.device, netting.dtype, offline=netting.offline)
+    if talk.quiet or talk.json:
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # read when huggingface_hub is imported
+    with talk.aside():
+        model = load(netting.weights, netting.device, netting.dtype, offline=netting.offline)
     extractor = model.extractor
+    if str(netting.weights).startswith("hf://"):
+        talk.say(f"{netting.weights}: licence {extractor.card.about.get('licence', 'none stated')}")
     dtype = str(extractor.dtype).removeprefix("torch.")
     talk.detail(f"weights {extractor.card.file.name}, {extractor.device}, {dtype}, tiles of {extractor.tile}")
     return model

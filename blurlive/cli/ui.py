@@ -41,11 +41,19 @@ class Talk:
             self._echo(message, err=True)
 
     def _echo(self, text: str, *, err: bool = False) -> None:
+        with self.aside():
+            typer.echo(text, err=err)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Room for what is written in here, such as the bar of a download."""
         if self.live:
             self.live.stop()
-        typer.echo(text, err=err)
-        if self.live:
-            self.live.start()
+        try:
+            yield
+        finally:
+            if self.live:
+                self.live.start()
 
     @contextmanager
     def progress(self, photos: int, frames: int) -> Iterator[Bar]:

@@ -1,4 +1,4 @@
-"""``blurlive weights``: what is bundled, where it is, whether it is what it claims."""
+"""``blurlive weights``: what is bundled, where it is, whether it is what it claims; fetch and publish."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Network(StrEnum):
     LPIPS = "lpips"
 
 
-weights = typer.Typer(no_args_is_help=True, help="List, find, check and describe weights.")
+weights = typer.Typer(no_args_is_help=True, help="List, find, check, describe, fetch and publish weights.")
 Name = Annotated[str, typer.Argument(help="Bundled name, .safetensors file, or hf://org/repo[@rev]/file.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Use the cache only.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Use the Hub's cache only. HF_HUB_OFFLINE=1 does the same.")]
 
 
 @weights.command("list")
@@ -47,17 +47,22 @@ def path(name: Name = "", offline: Offline = False) -> None:
 
 @weights.command()
 def download(name: Name) -> None:
-    """Fetch weights from the Hugging Face Hub into its cache, and check that they load."""
-    from ..weights import find, verify
+    """Fetch weights from the Hugging Face Hub into its cache, check that they load, say their licence.
+
+    HF_TOKEN opens private repositories. A commit in place of the branch pins them: hf://org/repo@COMMIT/file
+    """
+    from ..weights import find, read_card, verify
 
     file = find(name)
-    verify(file)
+    digest = verify(file)
+    licence = read_card(file).about.get("licence", "none stated, so ask their maker")
+    typer.echo(f"licence: {licence}\nsha256: {digest}", err=True)
     typer.echo(file)
 
 
 @weights.command()
 def verify(name: Name = "", offline: Offline = False) -> None:
-    """Check that weights load and, if bundled, that their sha256 is the published one."""
+    """Check that weights load and that their sha256 is the published one, if they are bundled or the Hub's."""
     from ..weights import find
     from ..weights import verify as check
 
@@ -98,3 +103,29 @@ def convert(
 
     turns = {Network.BLURLIVE: turn, Network.VGG16: pickles.convert_vgg, Network.LPIPS: pickles.convert_alexnet}
     typer.echo(turns[network](source, target))
+
+
+@weights.command()
+def publish(
+    source: Annotated[str, typer.Argument(help="A run's folder, a .safetensors file, or a bundled name.")],
+    repo: Annotated[str, typer.Argument(metavar="ORG/REPO", help="Repository on the Hub; made if there is none.")],
+    licence: Annotated[str | None, typer.Option(help="As MIT; needed if the file says none itself.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="Make the repository for your eyes only.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the card and what would go there, and stop.")
+    ] = False,
+) -> None:
+    """Put weights on the Hugging Face Hub, with a model card made of what they say of themselves.
+
+    The token comes from HF_TOKEN or `hf auth login`. Weights of the same name and the card there are replaced.
+    """
+    from ..publish import prepare
+    from ..publish import publish as upload
+
+    ready = prepare(source, repo, licence)
+    if dry_run:
+        megabytes = len(ready.content) / 1e6
+        typer.echo(f"to {repo}: {ready.file} ({megabytes:.1f} MB) and this README.md", err=True)
+        typer.echo(ready.card, nl=False)
+        return
+    typer.echo(upload(ready, private=private))

@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..errors import OutputError, WeightsError
-from ..files import replaced_whole
+from ..files import replaced_whole, sha256
 from ..models.features import LAYERS, Derivatives, Vgg, vgg_keys
 from ..models.flow import FlowConfig, FlowNet
-from ..weights import bundled_folder, find, sha256
+from ..weights import bundled_folder, find
 
 HUB_VGG = "hf://timm/vgg19.tv_in1k/model.safetensors"
 """The paper's VGG19, with torchvision's weights under torchvision's names."""
@@ -90,8 +90,9 @@ def load_flow(file: Path) -> FlowNet:
     try:
         sizes: dict[str, Any] = json.loads(metadata["architecture"])
         sizes = {key: tuple(size) if isinstance(size, list) else size for key, size in sizes.items()}
-        net = FlowNet(FlowConfig(**sizes))
-        net.load_state_dict(tensors)
+        with torch.device("meta"):  # no memory for what a damaged file may ask for
+            net = FlowNet(FlowConfig(**sizes))
+        net.load_state_dict(tensors, assign=True)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(f"{file}: its tensors do not fit the network it describes ({reason})") from error
