@@ -9,9 +9,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
-from safetensors.torch import save
-
 from . import hub, weights
 from .errors import OutputError, UsageError, WeightsError
 
@@ -60,12 +57,18 @@ def _file(source: str) -> Path:
 
 
 def _licensed(file: Path, licence: str) -> bytes:
-    """The same weights with ``licence`` in their description: they say it wherever they go, the card does not."""
-    with safe_open(file, framework="pt") as stored:
-        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  # not a mapping
-        metadata = stored.metadata()
-    about = json.dumps({**json.loads(metadata["about"]), "licence": licence})
-    return save(tensors, {**metadata, "about": about})
+    """The same weights with ``licence`` in their description: they say it wherever they go, the card does not.
+
+    The header is rewritten in its own order; safetensors would shuffle it, and the sha256 with it, at each call.
+    """
+    content = file.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    about = json.loads(header["__metadata__"]["about"])
+    header["__metadata__"]["about"] = json.dumps({**about, "licence": licence})
+    written = json.dumps(header, separators=(",", ":")).encode()
+    written += b" " * (-len(written) % 8)  # tensors start at multiples of 8
+    return len(written).to_bytes(8, "little") + written + content[end:]
 
 
 def _card(repo: str, file: str, about: Mapping[str, Any], digest: str) -> str:
