@@ -210,7 +210,7 @@ def _load(image: Image.Image, name: str) -> None:
 
 def _mend_planar(image: Any) -> None:
     """Pillow (13.0) reads each channel of an uncompressed planar 16-bit TIFF as if it had 8 bits."""
-    tags = getattr(image, "tag_v2", {})
+    tags: Any = getattr(image, "tag_v2", {})
     if tags.get(_TAG_BITS, ())[:1] == (16,) and tags.get(_TAG_PLANES) == 2:
         word = ";16B" if tags.prefix == b"MM" else ";16L"
         image.tile = [_widened(tile, word) for tile in image.tile]

@@ -7,6 +7,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds after which something that should have happened has not."""
 
 
@@ -32,7 +33,7 @@ class Browser:
         # No sandbox: containers have none to give; nothing but our own page is opened.
         options = f"--headless=new --no-sandbox --disable-gpu --remote-debugging-pipe --user-data-dir={folder}/profile"
         quiet = "--no-first-run --disable-background-networking --disable-component-update --disable-sync"
-        script = f'exec "$0" {options} {quiet} about:blank 3<&{told} 4>&{tells}'
+        script = f'exec "$0" {options} {quiet} about:blank 3</dev/fd/{told} 4>/dev/fd/{tells}'
         self._process = subprocess.Popen(
             ["/bin/sh", "-c", script, program],
             pass_fds=(told, tells),
@@ -41,10 +42,11 @@ class Browser:
         )
         os.close(told)
         os.close(tells)
+        self.folder = folder
         self._rest, self._count, self._session = b"", 0, None
         self.errors: list[str] = []
-        page = next(t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page")
-        attached = self.call("Target.attachToTarget", targetId=page["targetId"], flatten=True)
+        page = self.call("Target.createTarget", url="about:blank")["targetId"]
+        attached = self.call("Target.attachToTarget", targetId=page, flatten=True)
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "DOM"):
             self.call(f"{domain}.enable")
@@ -84,8 +86,9 @@ class Browser:
 
     def open(self, url: str) -> None:
         """Go to a page and wait until it is there."""
+        self.run("window.old = true")
         self.call("Page.navigate", url=url)
-        self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
+        self.wait("document.readyState === 'complete' && !window.old")
 
     def run(self, script: str) -> Any:
         """The value of a JavaScript expression; a promise is waited for."""
@@ -122,7 +125,7 @@ class Browser:
 
     def close(self) -> None:
         """End it and all its helpers."""
-        self._process.kill()
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         os.close(self._send)
         os.close(self._receive)

@@ -170,7 +170,7 @@ def test_bad_photos_and_rounds_are_told_before_the_first_frame(model: blurlive.M
 
 
 def test_threads_on_one_model_give_the_frames_of_one_after_the_other(model: blurlive.Model) -> None:
-    photos = [random_photo(48, 64 + 16 * seed, seed) for seed in range(4)]
+    photos = [random_photo(32, 48 + 16 * seed, seed) for seed in range(2)]
     expected = [[*model.extract(photo), *model.slowmo(photo[:16, :16])] for photo in photos]
     together = Barrier(len(photos))
 

@@ -208,14 +208,19 @@ def test_a_port_that_is_taken_is_one_line(server: Server, tmp_path: Path) -> Non
     assert "nowhere.safetensors" in one_line(done)
 
 
-@pytest.fixture
-def browser(server: Server, tmp_path: Path) -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     assert PROGRAM is not None
-    browser = Browser(PROGRAM, tmp_path)
-    browser.open(server.url)
+    browser = Browser(PROGRAM, tmp_path_factory.mktemp("browser"))
     yield browser
     browser.close()
-    assert browser.errors == []
+
+
+@pytest.fixture
+def browser(chromium: Browser, server: Server) -> Iterator[Browser]:
+    chromium.open(server.url)
+    yield chromium
+    assert chromium.errors == []
 
 
 READY = "!document.querySelector('#downloads button').disabled"
@@ -250,8 +255,8 @@ def test_the_page_plays_scrubs_flips_zooms_and_downloads(browser: Browser, tmp_p
     browser.key("Escape")
     assert browser.run("view.w") == 32
     browser.run("document.querySelector('button[value=gif]').click()")
-    until(lambda: (tmp_path / "my photo.gif").exists(), "a download")
-    with Pillow.open(tmp_path / "my photo.gif") as gif:
+    until(lambda: (browser.folder / "my photo.gif").exists(), "a download")
+    with Pillow.open(browser.folder / "my photo.gif") as gif:
         assert (gif.n_frames, gif.size) == (7, (32, 24))
 
 
@@ -273,7 +278,7 @@ def test_the_page_says_what_is_wrong_and_takes_the_next_photo(browser: Browser, 
 @in_browser
 def test_every_control_has_a_name_and_the_page_fits_a_phone(browser: Browser) -> None:
     browser.resize(360, 640)
-    browser.run("document.querySelector('#clip').hidden = false")
+    browser.run("Object.assign(document.querySelector('#clip'), {hidden: false, inert: false})")
     assert browser.run("document.documentElement.scrollWidth") <= 360
     nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
     controls = [
@@ -291,7 +296,7 @@ def test_control_c_ends_it_quietly(tmp_path: Path, tiny_weights: Path) -> None:
     assert process.stdout is not None
     url = process.stdout.readline().strip()
     with urlopen(url, timeout=30) as page:
-        assert "shrunk to 1024 pixels" in page.read().decode()
+        assert "shrunk to 1024 pixels on a side" in page.read().decode()
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, "Traceback" in errors) == (130, False)

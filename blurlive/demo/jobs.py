@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +73,7 @@ class Jobs:
         self._turn = Lock()
         self._kept: dict[str, Kept] = {}
 
-    def run(self, name: str, data: bytes, iters: int) -> Iterator[Event]:
+    def run(self, name: str, data: bytes, iters: int) -> Generator[Event]:
         """Make a clip of an uploaded file, and tell how it goes: ``waiting``; ``id``, ``width``, ``height``, ``count``;
         ``frame`` for each that is there; ``error`` in the end if it cannot be."""
         if self._turn.locked():

@@ -21,12 +21,17 @@ function say(text, share) {
   else $("bar").removeAttribute("value");
 }
 
+// What is said while nothing is done.
+function rest() {
+  say(clip ? `${clip.width} × ${clip.height} pixels, ${clip.frames.length} frames` : "");
+}
+
 function complain(error) {
   if (error.name === "AbortError") return;
   const lost = error instanceof TypeError;
   $("alert").textContent = lost ? "The server does not answer. Is blurlive demo still running?" : error.message;
   $("alert").hidden = false;
-  say("");
+  rest();
 }
 
 async function answer(response) {
@@ -95,7 +100,7 @@ function open(next) {
 }
 
 function finish() {
-  say(`${clip.width} × ${clip.height} pixels, ${clip.count} frames`);
+  rest();
   document.querySelectorAll("#downloads button").forEach((button) => (button.disabled = false));
   at = 0;
   draw();
@@ -225,7 +230,6 @@ async function download(format) {
   const flags = { fps: chosen("fps"), reverse: Number(pressed($("flip"))), boomerang: Number(pressed($("boomerang"))) };
   const ending = { apng: "png", frames: "zip", sheet: "sheet.png", side: "side.mp4" }[format] ?? format;
   $("alert").hidden = true;
-  const before = $("status").textContent;
   say(`Writing ${ending}`, 0);
   try {
     const response = await answer(await fetch(`clips/${clip.id}/${format}?${new URLSearchParams(flags)}`));
@@ -234,7 +238,7 @@ async function download(format) {
     link.download = `${clip.photo.name.replace(/\.[^.]*$/, "") || "clip"}.${ending}`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-    say(before);
+    rest();
   } catch (error) {
     complain(error);
   }
