@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .playback import Reel, order, repeats
-from .writers import Clip, format_of, open_writer
+from .writers import Clip, check_target, format_of, open_writer
 
 Frame = NDArray[np.uint8]
 
@@ -34,18 +34,34 @@ def save_clip(
     asked for, so an existing file costs no computing. Raises :class:`OutputError`.
     """
     playing = order(count, boomerang=boomerang)
-    clip = Clip(
-        photo,
-        frames=len(playing),
-        fps=fps,
-        repeat=max(1, loop) if loop is not None else repeats(len(playing), fps),
-        loop=loop or 0,
-    )
+    clip = _clip(photo, len(playing), fps, loop)
     with ExitStack() as stack:
         writers = [stack.enter_context(open_writer(*_named(target), clip, overwrite=overwrite)) for target in targets]
         for frame in _played(frames, playing, count):
             for writer in writers:
                 writer.add(frame)
+
+
+def check_targets(
+    targets: Sequence[tuple[Path, str]],
+    *,
+    photo: Frame,
+    count: int = 7,
+    fps: float = 10.0,
+    boomerang: bool = False,
+    loop: int | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Raise the :class:`OutputError` that `save_clip` with the same arguments would begin with, before any frame is
+    computed."""
+    clip = _clip(photo, len(order(count, boomerang=boomerang)), fps, loop)
+    for target, format in targets:
+        check_target(target, format, clip, overwrite=overwrite)
+
+
+def _clip(photo: Frame, frames: int, fps: float, loop: int | None) -> Clip:
+    repeat = max(1, loop) if loop is not None else repeats(frames, fps)
+    return Clip(photo, frames=frames, fps=fps, repeat=repeat, loop=loop or 0)
 
 
 def _named(target: str | Path | tuple[Path, str]) -> tuple[Path, str]:
