@@ -221,6 +221,15 @@ def test_what_is_no_share(shard: str) -> None:
         shard_of(shard)
 
 
+@pytest.mark.parametrize(("rank", "world"), [("one", "2"), ("2", "2"), ("0", "")])
+def test_what_torchrun_would_not_say(rank: str, world: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", world)
+    with pytest.raises(UsageError, match=f"RANK={rank}, WORLD_SIZE={world}"):
+        shard_of(None)
+    assert shard_of("2/3") == (2, 3)
+
+
 def test_each_process_takes_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     from blurlive.cli.batch import _on_own_device
     from blurlive.cli.work import Netting

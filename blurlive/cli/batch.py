@@ -60,7 +60,10 @@ def run(job: Job, places: Places, recipe: Recipe, talk: Talk) -> None:
 def shard_of(asked: str | None) -> tuple[int, int]:
     """This process's number, from 1, and how many there are: as asked (``2/4``), or as torchrun says."""
     if asked is None:
-        return int(os.environ.get("RANK", "0")) + 1, int(os.environ.get("WORLD_SIZE", "1"))
+        rank, world = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
+        if not (rank.isdecimal() and world.isdecimal() and int(rank) < int(world)):
+            raise UsageError(f"RANK={rank}, WORLD_SIZE={world}: not a share; unset them or use --shard")
+        return int(rank) + 1, int(world)
     match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", asked, re.ASCII)
     if not match or not 1 <= int(match[1]) <= int(match[2]):
         raise UsageError(f"--shard {asked}: not a share; the second of four is 2/4")
