@@ -70,15 +70,31 @@ class Stream:
         existing file costs no computing. Raises :class:`OutputError`.
         """
         playing = order(len(self), boomerang=boomerang)
-        rate = self.fps if fps is None else fps
-        repeat = repeats(len(playing), rate) if loop is None else max(1, loop)
-        clip = writers.Clip(self.photo.pixels, len(playing), rate, repeat, loop or 0)
+        clip = self._announced(len(playing), fps, loop)
         with ExitStack() as stack:
             opened = [writers.open_writer(*_named(one), clip, overwrite=overwrite) for one in (target, *more)]
             files = [stack.enter_context(writer) for writer in opened]
             for frame in _played(self, playing):
                 for file in files:
                     file.add(frame)
+
+    def check(
+        self,
+        *targets: Target,
+        fps: float | None = None,
+        boomerang: bool = False,
+        loop: int | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        """Raise the :class:`OutputError` that `save` with the same arguments would begin with. Takes no frame."""
+        clip = self._announced(len(order(len(self), boomerang=boomerang)), fps, loop)
+        for target in targets:
+            writers.check_target(*_named(target), clip, overwrite=overwrite)
+
+    def _announced(self, frames: int, fps: float | None, loop: int | None) -> writers.Clip:
+        rate = self.fps if fps is None else fps
+        repeat = repeats(frames, rate) if loop is None else max(1, loop)
+        return writers.Clip(self.photo.pixels, frames, rate, repeat, loop or 0)
 
 
 class Clip(Stream):

@@ -26,8 +26,10 @@ from PIL import Image, ImageFile, ImageOps
 
 from .colour import plain, to_srgb
 from .errors import InputError, UsageError
-from .sniff import RAW, is_heif, is_raw, looks_like
+from .moments import CHOOSE, Moment
+from .sniff import RAW, is_heif, is_raw, is_video, looks_like
 from .sources import SUFFIXES, Named, find_photos, opened, shown
+from .videos import video_frame
 
 __all__ = ["MAX_PIXELS", "SUFFIXES", "Photo", "PhotoLike", "find_photos", "load_photo"]
 
@@ -35,9 +37,11 @@ MAX_PIXELS = 200_000_000
 """Largest photo that is read unless told otherwise: 600 MB of pixels."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP", "GIF", "PPM")  # and no other: EPS would start Ghostscript
+_ANIMATED = frozenset(["GIF", "PNG", "WEBP", "AVIF"])  # TIFF and MPO hold pages, of which the first is the photo
 _BAND = 256  # rows
 _CHANNELS = frozenset("RGBACMYKX")
 _TAG_BITS, _TAG_PLANES = 258, 284  # TIFF 6.0, section 8
+_DAMAGED = "is damaged or cut short; copy it again or export it anew"
 _pillow_lock = threading.Lock()
 
 
@@ -55,11 +59,14 @@ PhotoLike = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np
 """What `load_photo` takes: a path, an encoded file as bytes or stream, a Pillow image, an array, or its own result."""
 
 
-def load_photo(source: PhotoLike, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS) -> Photo:
+def load_photo(
+    source: PhotoLike, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS, at: Moment | None = None
+) -> Photo:
     """Decode the photo in a file, in bytes, in a binary stream or, for "-", on standard input; or take one that is
     decoded: a Pillow image, an array of uint8, ``(H, W, 3)`` RGB or ``(H, W)`` grey, or a `Photo`.
 
-    Reads JPEG, PNG, WebP, TIFF, AVIF, BMP, GIF, PPM and, with the ``heic`` extra, HEIC; an animation's first frame.
+    Reads JPEG, PNG, WebP, TIFF, AVIF, BMP, GIF, PPM and, with the ``heic`` extra, HEIC; of an animation, or a video in
+    a file, the frame ``at`` a moment, which must be given for them and means nothing for a still photo.
     EXIF orientation and colour profile are applied, transparent parts laid on white; `colour.plain` says how deep
     grey is scaled. With ``max_side`` a photo whose longer side has more pixels than that is shrunk to it (Lanczos).
     Threads take turns: Pillow's limit and Python's warnings, both set here, belong to the whole process.
@@ -73,9 +80,11 @@ def load_photo(source: PhotoLike, *, max_side: int | None = None, max_pixels: in
         return _decoded(source, max_side)
     source = _readable(source)
     name = shown(source)
-    with opened(source) as stream, _memory_for(name), _pillow(max_pixels):
-        # Nested, so that no name here keeps a picture alive that the next step has replaced.
-        pixels = _pixels(to_srgb(_fitted(_identified(stream, name, max_pixels), name, max_side)))
+    with opened(source) as stream, _memory_for(name):
+        stream = _unfilmed(stream, source, name, at)
+        with _pillow(max_pixels):
+            # Nested, so that no name here keeps a picture alive that the next step has replaced.
+            pixels = _pixels(to_srgb(_fitted(_chosen(_identified(stream, name, max_pixels), name, at), name, max_side)))
     return Photo(pixels, "stdin" if name == "-" else Path(name).stem, name)
 
 
@@ -121,6 +130,47 @@ def _checked(array: NDArray[Any]) -> NDArray[np.uint8]:
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)) or 0 in array.shape:
         raise InputError(f"array: has shape {array.shape}; give (H, W, 3) in RGB order, or (H, W) for grey")
     return array
+
+
+def _unfilmed(stream: BinaryIO, source: str | Path | BinaryIO, name: str, at: Moment | None) -> BinaryIO:
+    """The stream, or, of a video, one with its frame ``at`` a moment."""
+    stream.seek(0)
+    if at is None or not is_video(stream.read(64), name):
+        return stream
+    if source == "-" or not isinstance(source, str | Path):
+        raise InputError(f"{name}: is a video, which cannot come through a pipe; give it as a file")
+    return io.BytesIO(video_frame(Path(source), name, at))
+
+
+def _chosen(image: ImageFile.ImageFile, name: str, at: Moment | None) -> ImageFile.ImageFile:
+    """The picture, an animation wound to its frame ``at`` a moment."""
+    try:
+        count = getattr(image, "n_frames", 1) if image.format in _ANIMATED else 1
+        if count > 1 and at is not None and _wound(image, at, count):
+            return image
+    except Exception as error:  # as for `_identified`
+        raise InputError(f"{name}: {_DAMAGED}") from error
+    if count > 1:
+        problem = f"is an animation of {count} frames; {CHOOSE}"
+        raise InputError(f"{name}: {problem if at is None else f'has only {count} frames; choose an earlier one'}")
+    return image
+
+
+def _wound(image: ImageFile.ImageFile, at: Moment, count: int) -> bool:
+    """Wind an animation to a moment; False if it ends before."""
+    end = 0.0
+    for index in range(count):
+        if at.seconds is None:
+            if index + 1 != at.frame:
+                continue
+            image.seek(index)
+            return True
+        image.seek(index)
+        image.load()  # some formats tell a frame's duration only now
+        end += (image.info.get("duration") or 100) / 1000  # none is shown as a tenth of a second
+        if end > at.seconds:
+            return True
+    return False
 
 
 @contextlib.contextmanager
@@ -205,7 +255,7 @@ def _load(image: Image.Image, name: str) -> None:
     except MemoryError:
         raise
     except Exception as error:  # as for `_identified`
-        raise InputError(f"{name}: is damaged or cut short; copy it again or export it anew") from error
+        raise InputError(f"{name}: {_DAMAGED}") from error
 
 
 def _mend_planar(image: Any) -> None:

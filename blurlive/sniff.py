@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
+from .moments import CHOOSE
+
 RAW = "is a camera RAW file; export it as JPEG or TIFF first"
-_VIDEO = "is a video; take a frame of it first"
+_VIDEO = f"is a video; {CHOOSE}"
 _DAMAGED = "is damaged, cut short or of a kind that cannot be read; export it anew as JPEG or PNG"
 _JPEG_XL = "is a JPEG XL picture; export it as JPEG or PNG first"
 
@@ -54,6 +56,11 @@ def looks_like(head: bytes, name: str) -> str:
     if _VIDEO_SUFFIX.search(name):
         return _VIDEO
     return RAW if _RAW_SUFFIX.search(name) else "is not a photo; give a JPEG, PNG, WebP, TIFF, AVIF or HEIC file"
+
+
+def is_video(head: bytes, name: str) -> bool:
+    """Whether it is a video that ffmpeg may know."""
+    return looks_like(head, name) == _VIDEO
 
 
 def is_raw(head: bytes, name: str, tags: Container[int]) -> bool:

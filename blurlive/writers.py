@@ -21,7 +21,18 @@ from .encoders import target as targets
 from .encoders.clip import FPS, Clip, Encoder, Frame, Sink, check_frame
 from .errors import OutputError
 
-__all__ = ["FORMATS", "FPS", "SUFFIXES", "Clip", "Frame", "Writer", "format_of", "open_writer"]
+__all__ = [
+    "FORMATS",
+    "FPS",
+    "SUFFIXES",
+    "Clip",
+    "Frame",
+    "Writer",
+    "check_target",
+    "format_of",
+    "is_written",
+    "open_writer",
+]
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,21 @@ def format_of(target: Path | str) -> str:
             f"{target}: unknown suffix; use one of {listed}, or a name ending in / for a folder of frames"
         )
     return max(matches)[1]
+
+
+def is_written(target: Path, format: str) -> bool:
+    """Whether there is a result already; of a folder of frames, a whole one."""
+    return targets.has_frames(target) if format == "frames" else target.exists()
+
+
+def check_target(target: Path, format: str, clip: Clip, *, overwrite: bool = False) -> None:
+    """Raise the OutputError that `open_writer` would begin with."""
+    _check_size(target, format, clip)
+    with targets.explained(target):
+        if format == "frames":
+            targets.check_folder(targets.real(target), clip.frames, overwrite)
+        else:
+            targets.check_file(targets.real(target), overwrite)
 
 
 @contextmanager

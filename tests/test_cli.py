@@ -125,7 +125,7 @@ def test_several_photos_go_to_a_folder_each_and_a_bad_one_does_not_stop_them(run
     assert len(list((tmp_path / "out").glob("*.gif"))) == 9
     errors = done.stderr.strip().splitlines()
     assert "bad.jpg" in errors[0]
-    assert errors[1] == "1 of 10 photos failed"
+    assert errors[1].startswith("9 done, 0 skipped, 1 failed in ")
 
 
 def test_json_has_a_line_per_photo(run, tmp_path: Path) -> None:

@@ -136,10 +136,9 @@ def test_lossy_formats_come_close(format: str, tolerance: int) -> None:
     assert np.abs(pixels(saved(Image.fromarray(flat), format, quality=95)).astype(int) - flat).max() <= tolerance
 
 
-@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "AVIF", "TIFF"])
-def test_an_animation_gives_its_first_frame(format: str) -> None:
+def test_the_first_page_is_the_photo() -> None:
     first, second = Image.new("RGB", (16, 8), "red"), Image.new("RGB", (16, 8), "blue")
-    frame = pixels(saved(first, format, save_all=True, append_images=[second]))
+    frame = pixels(saved(first, "TIFF", save_all=True, append_images=[second]))
     assert frame.shape == (8, 16, 3)
     assert np.abs(frame.astype(int) - (255, 0, 0)).max() <= 4
 
@@ -551,7 +550,7 @@ def test_permission_denied_as_told_by_the_system(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("clip.mp4", b"\0\0\0\x20ftypisom\0\0\2\0isomiso2" + bytes(40), "is a video; take a frame of it first"),
+        ("clip.mp4", b"\0\0\0\x20ftypisom\0\0\2\0isomiso2" + bytes(40), "is a video; choose a frame with --at"),
         ("clip", b"\x1aE\xdf\xa3" + bytes(40), "is a video"),
         ("clip.avi", b"RIFF\0\0\0\0AVI LIST", "is a video"),
         ("clip.mts", bytes(300), "is a video"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,70 @@ def test_mistakes(
 ) -> None:
     with pytest.raises(error, match=words):
         paths(sources, outputs, formats)
+
+
+def named(template: str, sources: list[str], formats: list[str] | None = None) -> list[list[str]]:
+    places = Places([Path("out")], formats or ["gif"], overwrite=False, skip_existing=False, name=template)
+    return [[target.path.as_posix() for target in wanted] for wanted in plan(sources, places)]
+
+
+def test_a_template_names_results() -> None:
+    assert named("{stem}-{frames}f", ["in/a.jpg"]) == [["out/a-7f.gif"]]
+    assert named("{parent}_{index:03}.{format}", ["in/a.jpg", "b/a.jpg"]) == [
+        ["out/in_001.gif.gif"],
+        ["out/b_002.gif.gif"],
+    ]
+    assert named("{{{stem}}}", ["-"], ["frames", "mp4"]) == [["out/{stdin}", "out/{stdin}.mp4"]]
+    assert named("x", ["in/a.jpg"], ["frames"]) == [["out/x"]]
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("{name}", "there is no {name}; use {stem}"),
+        ("{stem.__class__}", "there is no"),
+        ("{}", "there is no {}"),
+        ("{stem", "expected '}'"),
+        ("{stem:d}", "cannot be filled in"),
+        ("{index:{stem}}", "cannot be filled in"),
+        ("{parent}/{stem}", "no file name"),
+        ("", "no file name"),
+        ("..", "no file name"),
+        ("clip", "would be the result of both a.jpg and b.jpg; add {stem} or {index}"),
+        ("{parent}", "both"),
+    ],
+)
+def test_templates_that_will_not_do(template: str, words: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(words)):
+        named(template, ["a.jpg", "b.jpg"])
+
+
+def test_a_template_and_a_file_contradict_each_other() -> None:
+    places = Places([Path("x.gif")], None, overwrite=False, skip_existing=False, name="{stem}")
+    with pytest.raises(UsageError, match="has a name already"):
+        plan(["a.jpg"], places)
+
+
+def test_a_frame_of_a_video_does_not_take_the_name_of_the_video() -> None:
+    places = Places(None, None, overwrite=False, skip_existing=False, moment="2.5s")
+    assert [target.path.as_posix() for target in plan(["in/a.mp4"], places)[0]] == ["in/a-2.5s.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "outputs", "formats", "words"),
+    [
+        (["a.jpg", "b.jpg"], ["-"], None, "one clip of one photo"),
+        (["a.jpg"], ["-", "x.gif"], None, "one clip of one photo"),
+        (["a.jpg"], ["-"], ["gif", "mp4"], "one clip of one photo"),
+        (["a.jpg"], ["-"], ["frames"], "many files"),
+    ],
+)
+def test_standard_output_takes_one_file(
+    sources: list[str], outputs: list[str], formats: list[str] | None, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        paths(sources, outputs, formats)
+    assert paths(["a.jpg"], ["-"], ["gif"]) == [["-"]]
 
 
 @given(

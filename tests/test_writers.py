@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from blurlive.encoders import stills
+from blurlive.encoders import stills, video
 from blurlive.errors import OutputError
 from blurlive.writers import FORMATS, SUFFIXES, Clip, Frame, format_of, open_writer
 
@@ -157,6 +157,16 @@ def test_a_video_repeats_the_same_pictures_evenly(format: str, fps: float, tmp_p
     assert np.abs(drift).max() < (0.006 if format == "webm" else 1e-5)  # WebM counts milliseconds
     assert times[0] == 0
     assert float(re.findall(r"([\d.]+) fps", stream(often))[0]) == pytest.approx(fps, abs=0.01)
+
+
+def test_large_pictures_are_encoded_in_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = moving(64, 36)
+    usual = write(tmp_path / "usual.mp4", frames)
+    monkeypatch.setattr(video, "_LARGE", 1000)
+    frugal = write(tmp_path / "frugal.mp4", frames)
+    settings = [re.search(rb"ref=(\d).*mbtree=(\d)", f.read_bytes()) for f in (usual, frugal)]
+    assert [found and found.groups() for found in settings] == [(b"3", b"1"), (b"1", b"0")]
+    assert np.abs(decoded(frugal).astype(int) - np.stack(frames)).max() <= 6
 
 
 def test_a_single_frame_makes_a_video(tmp_path: Path) -> None:

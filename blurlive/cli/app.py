@@ -17,6 +17,7 @@ from .info import info
 from .slowmo import slowmo
 from .synthesize import synthesize
 from .train import train
+from .ui import printable
 from .weights import weights
 
 app = typer.Typer(
@@ -57,5 +58,5 @@ def main() -> None:
     try:
         app()
     except BlurliveError as error:
-        typer.echo(f"blurlive: {error}", err=True)
+        typer.echo(f"blurlive: {printable(str(error))}", err=True)
         sys.exit(error.exit_code)

@@ -9,12 +9,16 @@ def extract(
     photos: o.Photos,
     output: o.Outputs = None,
     format: o.Formats = None,
+    name: o.Name = None,
     fps: o.Fps = 10.0,
     reverse: o.Reverse = False,
     boomerang: o.Boomerang = False,
     loop: o.Loop = None,
     max_side: o.MaxSide = None,
+    at: o.At = None,
     recursive: o.Recursive = False,
+    shard: o.Shard = None,
+    engine: o.Engine = "local",
     weights: o.Weights = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
@@ -27,14 +31,18 @@ def extract(
     verbose: o.Verbose = False,
 ) -> None:
     """Seven sharp frames of each blurred photo, in one forward pass."""
-    from .batch import Job, Netting, Playing, run
+    from ..moments import moment_of
+    from ..slowmo import frame_count
+    from .batch import Job, run
     from .plan import Places
     from .ui import Talk
+    from .work import Netting, Playing, Recipe
 
+    moment = moment_of(at) if at else None
+    playing, netting = Playing(fps, reverse, boomerang, loop), Netting(weights, device, dtype, offline)
     run(
-        Job(photos, recursive, max_side, iters=1),
-        Places(output, format, overwrite, skip_existing),
-        Playing(fps, reverse, boomerang, loop),
-        Netting(weights, device, dtype, offline),
+        Job(photos, recursive, shard, engine),
+        Places(output, format, overwrite, skip_existing, name, frame_count(1), moment.label if moment else ""),
+        Recipe(max_side, moment, 1, playing, netting, overwrite, skip_existing),
         Talk(json, dry_run, quiet, verbose),
     )

@@ -16,13 +16,19 @@ Photos = Annotated[
 ]
 Recursive = Annotated[bool, typer.Option("--recursive", help="Look into the subfolders of folders too.")]
 MaxSide = Annotated[int | None, typer.Option(min=1, help="Shrink photos whose longer side exceeds this many pixels.")]
+At = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME", help="Which frame of a video or an animation is the photo: 2.5 (seconds) or frame:12 (from 1)."
+    ),
+]
 Outputs = Annotated[
     list[Path] | None,
     typer.Option(
         "-o",
         "--output",
         help="Where to: clip.mp4, .webm, .gif, .webp, .png (animated), x.sheet.png, x.side.mp4, or a folder "
-        "for PNG frames. Repeat for several. Default: an mp4 beside the photo.",
+        "for PNG frames. Repeat for several. - is standard output. Default: an mp4 beside the photo.",
         rich_help_panel=OUT,
     ),
 ]
@@ -32,6 +38,14 @@ Formats = Annotated[
         "--format",
         help="mp4, webm, gif, webp, apng, frames, sheet (contact sheet) or side (beside the photo). "
         "Repeat for several.",
+        rich_help_panel=OUT,
+    ),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEMPLATE",
+        help="Names of results, without suffix: '{stem}-{frames}f'. Also {parent}, {index}, {format}. Default: {stem}.",
         rich_help_panel=OUT,
     ),
 ]
@@ -62,6 +76,18 @@ Weights = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=NET)]
 Dtype = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.", rich_help_panel=NET)]
 Offline = Annotated[bool, typer.Option("--offline", help="Never ask the network for weights.", rich_help_panel=NET)]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N/OF",
+        help="Do every OF-th photo, from the N-th: 2/4. Default: what torchrun says.",
+        rich_help_panel=NET,
+    ),
+]
+Engine = Annotated[
+    str,
+    typer.Option(help="local, ray (workers of this machine or of RAY_ADDRESS), or ray:2.", rich_help_panel=NET),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON line per photo on standard output.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and stop.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no result paths; errors only.")]

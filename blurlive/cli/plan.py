@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
 from ..writers import SUFFIXES, format_of
+from . import names
+
+STDOUT = Path("-")
+"""As a target: standard output."""
+Namer = Callable[[str], str]
+"""The name of a photo's result in a given format, without its suffix."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """What the user asked for: ``-o`` paths, ``--format`` names, and what to do with what exists."""
+    """What the user asked for: ``-o`` paths, ``--format`` names, a ``--name`` template, and what to do with what
+    exists. ``frames`` of a clip and the ``moment`` of a video may be part of names."""
 
     outputs: list[Path] | None
     formats: list[str] | None
     overwrite: bool
     skip_existing: bool
+    name: str | None = None
+    frames: int = 7
+    moment: str = ""
 
     def __post_init__(self) -> None:
         if self.overwrite and self.skip_existing:
@@ -24,6 +36,8 @@ class Places:
         for name in self.formats or ():
             if name not in SUFFIXES:
                 raise UsageError(f"--format {name}: unknown; use {', '.join(SUFFIXES)}")
+        if self.name is not None:
+            names.check(self.name)
 
 
 @dataclass(frozen=True)
@@ -37,26 +51,70 @@ class Target:
 
 def plan(sources: list[str], places: Places) -> list[list[Target]]:
     """Targets of each photo. Raises :class:`UsageError` if several photos were to go to one file."""
+    if STDOUT in (places.outputs or ()):
+        return _to_stdout(sources, places)
     files, folders = _sorted_outputs(places.outputs or [])
     if files and len(sources) > 1:
         raise UsageError(
             f"{files[0].path}: one file for {len(sources)} photos; give a folder with -o, or --format alone"
         )
-    names = _distinct([(Path() if folders else _home(source), _stem(source)) for source in sources])
+    if files and places.name is not None:
+        raise UsageError(f"--name: {files[0].path} has a name already; use --name with folders, or without -o")
     several = len(sources) > 1
     planned = []
-    for source, name in zip(sources, names, strict=True):
+    for source, name in zip(sources, _namers(sources, bool(folders), places), strict=True):
         targets = files + _in_folders(folders, name, several, places) + _beside(source, name, files, folders, places)
         _keep_photo(source, targets)
         planned.append(_unique(targets))
+    _check_shared(sources, planned, places)
     return planned
+
+
+def _to_stdout(sources: list[str], places: Places) -> list[list[Target]]:
+    """``-o -``: one clip of one photo, and nothing else that could mix with it."""
+    if len(sources) > 1 or len(places.outputs or ()) > 1 or len(places.formats or ()) > 1:
+        raise UsageError("-o -: standard output takes one clip of one photo; give a folder with -o")
+    format = (places.formats or ["mp4"])[0]
+    if format == "frames":
+        raise UsageError("-o -: frames are many files; give a --format that is one, as mp4")
+    return [[Target(STDOUT, format)] for _ in sources]
+
+
+def _namers(sources: list[str], together: bool, places: Places) -> list[Namer]:
+    """How the results of each photo are named: by the template, or after the photo."""
+    stems = [_stem(source, places.moment) for source in sources]
+    template = places.name
+    if template is None:
+        homes = [Path() if together else _home(source) for source in sources]
+        return [_always(name) for name in _distinct(list(zip(homes, stems, strict=True)))]
+    return [
+        lambda format, source=source, stem=stem, index=index: names.name_of(  # type: ignore[misc]
+            template, source, stem, index, format, places.frames
+        )
+        for index, (source, stem) in enumerate(zip(sources, stems, strict=True), 1)
+    ]
+
+
+def _always(name: str) -> Namer:
+    return lambda _: name
 
 
 def _keep_photo(source: str, targets: list[Target]) -> None:
     """No result may take the place of the photo that it is made of, not even with ``--overwrite``."""
     for target in targets:
-        if source != "-" and target.path.resolve() == Path(source).resolve():
+        if source != "-" and os.path.realpath(target.path) == os.path.realpath(source):
             raise UsageError(f"{target.path}: is the photo itself; give the result another name with -o")
+
+
+def _check_shared(sources: list[str], planned: list[list[Target]], places: Places) -> None:
+    """Two photos must not get one result; names differ in more than case, which some disks do not tell apart."""
+    taken: dict[str, str] = {}
+    for source, targets in zip(sources, planned, strict=True):
+        for target in targets:
+            other = taken.setdefault(str(target.path).casefold(), source)
+            if other != source:
+                advice = "add {stem} or {index} to --name" if places.name else "give each a place of its own"
+                raise UsageError(f"{target.path}: would be the result of both {other} and {source}; {advice}")
 
 
 def _home(source: str) -> Path:
@@ -68,36 +126,35 @@ def _sorted_outputs(outputs: list[Path]) -> tuple[list[Target], list[Path]]:
     return [t for t in targets if t.format != "frames"], [t.path for t in targets if t.format == "frames"]
 
 
-def _in_folders(folders: list[Path], name: str, several: bool, places: Places) -> list[Target]:
+def _in_folders(folders: list[Path], name: Namer, several: bool, places: Places) -> list[Target]:
     """In a folder: frames of one photo directly, of several in a folder each; other formats as files named after the
     photo."""
     formats = places.formats or ["frames"]
     made = []
     for folder in folders:
         for format in formats:
-            if format == "frames":
-                deeper = several or len(formats) > 1
-                made.append(Target(folder / name, format, folder) if deeper else Target(folder, format))
+            deeper = several or len(formats) > 1 or places.name is not None
+            if format == "frames" and not deeper:
+                made.append(Target(folder, format))
             else:
-                made.append(Target(folder / f"{name}{SUFFIXES[format]}", format, folder))
+                made.append(Target(folder / f"{name(format)}{SUFFIXES[format]}", format, folder))
     return made
 
 
-def _beside(source: str, name: str, files: list[Target], folders: list[Path], places: Places) -> list[Target]:
+def _beside(source: str, name: Namer, files: list[Target], folders: list[Path], places: Places) -> list[Target]:
     """Formats without a folder go beside the first file that was named, or beside the photo; without anything, an
     mp4."""
     if folders:
         return []
-    base = files[0].path.parent / _stem(str(files[0].path)) if files else _home(source) / name
     wanted = places.formats or ([] if files else ["mp4"])
-    return [Target(base.with_name(base.name + SUFFIXES[format]), format) for format in wanted]
+    first = files[0].path if files else None
+    bases = [first.parent / _stem(str(first)) if first else _home(source) / name(format) for format in wanted]
+    return [Target(base.with_name(base.name + SUFFIXES[f]), f) for base, f in zip(bases, wanted, strict=True)]
 
 
-def _stem(source: str) -> str:
-    if source == "-":
-        return "stdin"
-    stem = Path(source).stem
-    return stem.removesuffix(".sheet").removesuffix(".side") or "photo"
+def _stem(source: str, moment: str = "") -> str:
+    stem = "stdin" if source == "-" else Path(source).stem.removesuffix(".sheet").removesuffix(".side")
+    return "-".join(filter(None, [stem or "photo", moment]))
 
 
 def _distinct(names: list[tuple[Path, str]]) -> list[str]:

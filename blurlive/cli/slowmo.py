@@ -10,12 +10,16 @@ def slowmo(
     iters: o.Iters = 2,
     output: o.Outputs = None,
     format: o.Formats = None,
+    name: o.Name = None,
     fps: o.Fps = 24.0,
     reverse: o.Reverse = False,
     boomerang: o.Boomerang = False,
     loop: o.Loop = None,
     max_side: o.MaxSide = None,
+    at: o.At = None,
     recursive: o.Recursive = False,
+    shard: o.Shard = None,
+    engine: o.Engine = "local",
     weights: o.Weights = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
@@ -28,14 +32,18 @@ def slowmo(
     verbose: o.Verbose = False,
 ) -> None:
     """Slow motion: 7 x 6^(iters-1) frames, by running the network on its own output."""
-    from .batch import Job, Netting, Playing, run
+    from ..moments import moment_of
+    from ..slowmo import frame_count
+    from .batch import Job, run
     from .plan import Places
     from .ui import Talk
+    from .work import Netting, Playing, Recipe
 
+    moment = moment_of(at) if at else None
+    playing, netting = Playing(fps, reverse, boomerang, loop), Netting(weights, device, dtype, offline)
     run(
-        Job(photos, recursive, max_side, iters),
-        Places(output, format, overwrite, skip_existing),
-        Playing(fps, reverse, boomerang, loop),
-        Netting(weights, device, dtype, offline),
+        Job(photos, recursive, shard, engine),
+        Places(output, format, overwrite, skip_existing, name, frame_count(iters), moment.label if moment else ""),
+        Recipe(max_side, moment, iters, playing, netting, overwrite, skip_existing),
         Talk(json, dry_run, quiet, verbose),
     )

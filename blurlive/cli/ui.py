@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,10 +28,11 @@ class Talk:
             self._echo(json.dumps(dict(record)))
         elif not self.quiet:
             for path in paths:
-                self._echo(path)
+                self._echo(os.fsencode(path))  # names that are no Unicode, too
 
     def error(self, message: str) -> None:
-        self._echo(f"blurlive: {message}", err=True)
+        """What is wrong, in one line whatever a file's name holds."""
+        self._echo(f"blurlive: {printable(message)}", err=True)
 
     def say(self, message: str) -> None:
         if not self.quiet:
@@ -40,7 +42,7 @@ class Talk:
         if self.verbose:
             self._echo(message, err=True)
 
-    def _echo(self, text: str, *, err: bool = False) -> None:
+    def _echo(self, text: str | bytes, *, err: bool = False) -> None:
         with self.aside():
             typer.echo(text, err=err)
 
@@ -85,21 +87,26 @@ class Talk:
         self.live = None
 
 
+def printable(text: str) -> str:
+    """The text with line breaks, control marks and what is no Unicode written as escapes."""
+    return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text)
+
+
 class Bar:
-    """Counts frames within photos; a photo that ends early (skipped, failed) counts as whole."""
+    """Counts frames; once a photo is reported, all of its frames count, though it was skipped or failed."""
 
     def __init__(self, show: Any, frames: int) -> None:
         self._show, self._frames = show, frames
-        self._before = self._now = 0
+        self._photos = self._done = 0
 
     def frame(self) -> None:
-        self._now += 1
-        self._update()
+        self._update(self._done + 1)
 
     def photo(self) -> None:
-        self._before, self._now = self._before + self._frames, 0
-        self._update()
+        self._photos += 1
+        self._update(max(self._done, self._photos * self._frames))
 
-    def _update(self) -> None:
+    def _update(self, done: int) -> None:
+        self._done = done
         if self._show:
-            self._show(self._before + self._now)
+            self._show(done)

@@ -11,12 +11,10 @@ from pathlib import Path
 from threading import Thread
 from typing import IO
 
-import imageio_ffmpeg
 import numpy as np
 
+from ..videos import REMEDY, executable, file_url
 from .clip import Frame, Sink
-
-_REMEDY = "reinstall imageio-ffmpeg or set IMAGEIO_FFMPEG_EXE to a working ffmpeg"
 
 
 @contextmanager
@@ -25,22 +23,14 @@ def ffmpeg(*arguments: str, output: Path) -> Iterator[Sink]:
 
     Raises OSError: ENOSPC when ffmpeg found the disk full, ChildProcessError when it cannot run or gave up.
     """
-    run = _Run(executable(), [*arguments, str(output)])
+    run = _Run(executable(), [*arguments, file_url(output)])
     try:
         yield run.feed
         run.finish()
         if not output.is_file() or not output.stat().st_size:
-            raise ChildProcessError(f"{run.name} wrote nothing; {_REMEDY}")
+            raise ChildProcessError(f"{run.name} wrote nothing; {REMEDY}")
     finally:
         run.end()
-
-
-def executable() -> str:
-    """The ffmpeg that IMAGEIO_FFMPEG_EXE names, or else the one that imageio-ffmpeg brings or finds."""
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as error:
-        raise ChildProcessError(f"there is no ffmpeg; {_REMEDY}") from error
 
 
 class _Run:
@@ -57,7 +47,7 @@ class _Run:
             self._stdin.write(np.ascontiguousarray(frame).data)
         except OSError as broken_pipe:
             self.finish()
-            raise ChildProcessError(f"{self.name} stopped reading; {_REMEDY}") from broken_pipe
+            raise ChildProcessError(f"{self.name} stopped reading; {REMEDY}") from broken_pipe
 
     def finish(self) -> None:
         with suppress(OSError):  # a pipe that breaks on its last bytes: the exit status tells why
@@ -81,7 +71,7 @@ def _start(command: list[str]) -> tuple[subprocess.Popen[bytes], IO[bytes], IO[b
         # A session of its own: Ctrl-C is for us, who then end ffmpeg, and not for both at once.
         process = subprocess.Popen(command, stdin=pipe, stdout=subprocess.DEVNULL, stderr=pipe, start_new_session=True)
     except OSError as error:
-        raise ChildProcessError(f"cannot run {command[0]} ({error.strerror}); {_REMEDY}") from error
+        raise ChildProcessError(f"cannot run {command[0]} ({error.strerror}); {REMEDY}") from error
     assert process.stdin is not None
     assert process.stderr is not None
     return process, process.stdin, process.stderr
@@ -92,4 +82,4 @@ def _failure(name: str, status: int, said: str) -> OSError:
     if "No space left" in said or status == 256 - errno.ENOSPC:
         return OSError(errno.ENOSPC, "No space left on device")
     cause = re.sub(r"^(\[[^]]*\] *)+", "", said.strip().partition("\n")[0]) or f"exit status {status}"
-    return ChildProcessError(f"{name} failed ({cause}); {_REMEDY}")
+    return ChildProcessError(f"{name} failed ({cause}); {REMEDY}")

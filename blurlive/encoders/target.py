@@ -6,18 +6,15 @@ All errors of the file system become OutputError here, with the target's name an
 from __future__ import annotations
 
 import errno
+import os
 import re
-import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import OutputError
 from .stills import frame_name, is_ours
-
-HIDDEN = ".blurlive-"
-"""Names of temporary folders start with this; one that a killed process left behind may be deleted."""
+from .workshop import alone, workshop
 
 
 @contextmanager
@@ -40,10 +37,10 @@ def _reason(error: OSError, target: Path) -> str:
 @contextmanager
 def replaced_file(target: Path, overwrite: bool) -> Iterator[Path]:
     """A temporary path; what is there at the end becomes ``target``, which stays as it was after any exception."""
-    _check_file(target, overwrite)
-    with _workshop(target.parent) as folder:
+    check_file(target, overwrite)
+    with workshop(target.parent) as folder:
         yield folder / "clip"
-        _check_file(target, overwrite)  # it may have come into being meanwhile
+        check_file(target, overwrite)  # it may have come into being meanwhile
         (folder / "clip").replace(target)
 
 
@@ -53,17 +50,18 @@ def replaced_folder(target: Path, count: int, overwrite: bool) -> Iterator[Path]
 
     Frames of an earlier clip go. Files that are not ours stay, and one that is in the way is an error.
     """
-    _check_folder(target, count, overwrite)
-    with _workshop(target if target.exists() else target.parent) as folder:
+    check_folder(target, count, overwrite)
+    with workshop(target if target.exists() else target.parent) as folder:
         yield folder / "frames"
-        _check_folder(target, count, overwrite)
+        check_folder(target, count, overwrite)
         if target.exists():
-            _move_frames(folder / "frames", target, folder)
+            with alone(target):
+                _move_frames(folder / "frames", target, folder)
         else:
             (folder / "frames").rename(target)
 
 
-def _check_file(target: Path, overwrite: bool) -> None:
+def check_file(target: Path, overwrite: bool) -> None:
     _check_parent(target)
     if target.is_dir():
         raise OutputError(f"cannot write {target}: it is a folder; give the name of a file")
@@ -73,18 +71,33 @@ def _check_file(target: Path, overwrite: bool) -> None:
         raise OutputError(f"{target} exists already; use --overwrite to replace it or --skip-existing to keep it")
 
 
-def _check_folder(target: Path, count: int, overwrite: bool) -> None:
+def check_folder(target: Path, count: int, overwrite: bool) -> None:
     _check_parent(target)
     if not target.exists():
         return
     if not target.is_dir():
         raise OutputError(f"cannot write frames to {target}: it is not a folder; give another name")
-    if not overwrite and any(not path.name.startswith(".") for path in target.iterdir()):
+    if not overwrite and not _free(target):
         raise OutputError(f"{target} holds files already; use --overwrite to replace frames or --skip-existing")
     for name in (frame_name(number, count) for number in range(1, count + 1)):
         path = target / name
         if path.exists() and not (path.is_file() and is_ours(path)):
             raise OutputError(f"cannot write frames to {target}: {name} is not one of ours; give another folder")
+
+
+def has_frames(target: Path) -> bool:
+    """Whether there is a folder with a whole clip in it: the first frame is moved in last."""
+    return target.is_dir() and any(re.fullmatch(r"0+1\.png", path.name) for path in target.iterdir())
+
+
+def _free(target: Path) -> bool:
+    """Whether a folder holds nothing but, at most, some frames of a clip that a killed process had begun to move in."""
+    visible = [path for path in target.iterdir() if not path.name.startswith(".")]
+    return not has_frames(target) and all(_is_frame(path) for path in visible)
+
+
+def _is_frame(path: Path) -> bool:
+    return re.fullmatch(r"\d{4,}\.png", path.name) is not None and path.is_file() and is_ours(path)
 
 
 def _check_parent(target: Path) -> None:
@@ -94,21 +107,13 @@ def _check_parent(target: Path) -> None:
         raise OutputError(f"cannot write {target}: {target.parent} is not a folder")
 
 
-@contextmanager
-def _workshop(folder: Path) -> Iterator[Path]:
-    """A hidden folder in ``folder``, hence on the same disk, that is gone afterwards with all that is in it."""
-    hidden = folder / f"{HIDDEN}{secrets.token_hex(4)}"
-    hidden.mkdir()
-    try:
-        yield hidden
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
-
-
 def _move_frames(new: Path, target: Path, attic: Path) -> None:
-    """Old frames to the attic, new ones in; everything back to where it was if that cannot be done."""
-    old = [path for path in target.iterdir() if re.fullmatch(r"\d{4,}\.png", path.name) and is_ours(path)]
-    moves = [(path, attic / path.name) for path in old] + [(path, target / path.name) for path in new.iterdir()]
+    """Old frames to the attic, new ones in; everything back to where it was if that cannot be done.
+
+    The first frame leaves first and arrives last: where it is, the clip is whole, even after a kill.
+    """
+    moves = [(path, attic / path.name) for path in sorted(target.iterdir()) if _is_frame(path)]
+    moves += [(path, target / path.name) for path in sorted(new.iterdir(), reverse=True)]
     done: list[tuple[Path, Path]] = []
     try:
         for source, destination in moves:
@@ -123,4 +128,4 @@ def _move_frames(new: Path, target: Path, attic: Path) -> None:
 
 def real(target: Path) -> Path:
     """Where a target that is a link leads: the link stays, the file behind it is replaced."""
-    return target.resolve() if target.is_symlink() else target
+    return Path(os.path.realpath(target)) if target.is_symlink() else target
