@@ -311,6 +311,34 @@ def test_nothing_held_out_is_said(tmp_path: Path, example: ModuleType) -> None:
     assert any("nothing is held out" in note for note in said)
 
 
+def test_tensorboard_shows_each_step_once(tmp_path: Path, photos: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    config = small(photos, log_every=1, tensorboard=True)
+    going = train(config, tmp_path)
+    assert [next(going).step for _ in range(3)] == [1, 2, 3]
+    going.close()  # before the checkpoint of step 3, which is done, and shown, again
+    finish(config, tmp_path, resume=True)
+    shown = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+    shown.Reload()
+    rows = [json.loads(row) for row in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    for part, of in (("loss", "losses"), ("validation", "validation")):
+        names = {name for row in rows for name in row[of] or {}}
+        for name in names:
+            seen = [(event.step, event.value) for event in shown.Scalars(f"{part}/{name}")]
+            assert seen == [(row["step"], pytest.approx(row[of][name])) for row in rows if row[of]]
+    sheets = shown.Images("samples")
+    assert [sheet.step for sheet in sheets] == [row["step"] for row in rows if row["validation"]]
+    assert (sheets[-1].width, sheets[-1].height) == Pillow.open(tmp_path / "samples.png").size
+
+
+def test_tensorboard_that_is_missing_is_told(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(ConfigError, match=r"not installed.*blurlive\[tensorboard\]"):
+        finish(small(photos, tensorboard=True), tmp_path)
+    assert not (tmp_path / checkpoint.NAME).exists()
+
+
 def test_learning_rate_of_the_paper() -> None:
     config = read_config(None, {"recipe": "paper", "steps": 1000})
     rates = [config.optim.adamw * rate(step, config) for step in (0, 500, 999)]
