@@ -32,7 +32,7 @@ class Board:
             ) from None
         self.folder = folder
         with on_disk(folder):
-            self.writer: Any = SummaryWriter(folder / FOLDER, purge_step=step + 1)  # type: ignore[no-untyped-call]
+            self.writer: Any = SummaryWriter(folder / FOLDER, purge_step=step + 1)
 
     def add(self, report: Report, sheet: Pillow.Image | None) -> None:
         """Write a report, and the sheet of samples that goes with it."""

@@ -162,6 +162,7 @@ def _sensible(config: TrainConfig, where: str) -> None:
         "frames_from": ("recovered", "sharp"),
         "data.kind": KINDS,
         "model.generator.channels": (1, 3),
+        "model.generator.init": ("identity", "normal"),
     }
     values = as_values(config)
     for name, allowed in choices.items():
