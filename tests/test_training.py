@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image as Pillow
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from blurlive import weights
 from blurlive.errors import ConfigError, DataError, OutputError
@@ -50,16 +50,8 @@ SMALL: dict[str, Any] = {
     "model.generator.widths": [8, 8, 8, 8],
     "model.director.width": 8,
 }
+pytestmark = pytest.mark.usefixtures("one_thread")
 PAPER = {"recipe": "paper", "model.generator.widths": [8, 8, 8, 8], "features": "derivatives"}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small only wait for each other in threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
@@ -258,15 +250,15 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path, photos: Path, mon
     finish(small(photos, steps=2), tmp_path)
     kept = tensors(tmp_path)
 
-    def full(*_: object, **__: object) -> None:
-        (tmp_path / "checkpoint.part").write_bytes(b"half")
+    def full(_: object, part: Path, __: object) -> None:
+        part.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
     with pytest.raises(DataError, match=r"No space left.*previous one is kept"):
         finish(small(photos, steps=3), tmp_path, resume=True)
     assert same(kept, tensors(tmp_path))
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob("*part*"))
 
 
 def test_resuming_with_other_networks_or_processes_is_refused(tmp_path: Path, photos: Path) -> None:
@@ -293,6 +285,12 @@ def test_a_checkpoint_without_the_newer_notes_goes_on(tmp_path: Path, photos: Pa
     assert finish(config, tmp_path, resume=True)[-1].step == 2
 
 
+def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(1)}, tmp_path / checkpoint.NAME)
+    with pytest.raises(DataError, match=r"checkpoint\.safetensors: is no checkpoint of a run"):
+        export(tmp_path)
+
+
 def test_export_on_demand(tmp_path: Path, photos: Path) -> None:
     finish(small(photos, steps=1), tmp_path)
     (tmp_path / "weights.safetensors").unlink()
@@ -309,6 +307,34 @@ def test_nothing_held_out_is_said(tmp_path: Path, example: ModuleType) -> None:
     reports = list(train(small(tmp_path / "one", steps=1), tmp_path / "run", say=said.append))
     assert reports[-1].validation is None
     assert any("nothing is held out" in note for note in said)
+
+
+def test_tensorboard_shows_each_step_once(tmp_path: Path, photos: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    config = small(photos, log_every=1, tensorboard=True)
+    going = train(config, tmp_path)
+    assert [next(going).step for _ in range(3)] == [1, 2, 3]
+    going.close()  # before the checkpoint of step 3, which is done, and shown, again
+    finish(config, tmp_path, resume=True)
+    shown = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+    shown.Reload()
+    rows = [json.loads(row) for row in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    for part, of in (("loss", "losses"), ("validation", "validation")):
+        names = {name for row in rows for name in row[of] or {}}
+        for name in names:
+            seen = [(event.step, event.value) for event in shown.Scalars(f"{part}/{name}")]
+            assert seen == [(row["step"], pytest.approx(row[of][name])) for row in rows if row[of]]
+    sheets = shown.Images("samples")
+    assert [sheet.step for sheet in sheets] == [row["step"] for row in rows if row["validation"]]
+    assert (sheets[-1].width, sheets[-1].height) == Pillow.open(tmp_path / "samples.png").size
+
+
+def test_tensorboard_that_is_missing_is_told(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(ConfigError, match=r"not installed.*blurlive\[tensorboard\]"):
+        finish(small(photos, tensorboard=True), tmp_path)
+    assert not (tmp_path / checkpoint.NAME).exists()
 
 
 def test_learning_rate_of_the_paper() -> None:
@@ -347,6 +373,7 @@ def test_toml_is_read_back(tmp_path: Path) -> None:
         ({"data.size": 100}, "multiple of 16"),
         ({"steps": 2, "steps.more": 1}, "steps.more: steps is a value"),
         ({"bf16": "perhaps"}, "use auto, on, off"),
+        ({"model.generator.init": "magic"}, "use identity, normal"),
     ],
 )
 def test_impossible_configurations_are_named(values: dict[str, Any], message: str) -> None:

@@ -39,6 +39,9 @@ Set = Annotated[
 Steps = Annotated[int | None, typer.Option(min=1, help="Optimisation steps.", rich_help_panel=HOW)]
 Seed = Annotated[int | None, typer.Option(min=0, help="Of all randomness.", rich_help_panel=HOW)]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, to the bit.", rich_help_panel=HOW)]
+Board = Annotated[
+    bool, typer.Option("--tensorboard", help="Write event files for TensorBoard too (extra: tensorboard).")
+]
 Export = Annotated[
     bool, typer.Option("--export", help="Only write weights.safetensors from the last checkpoint of --out.")
 ]
@@ -57,6 +60,7 @@ def train(
     steps: Steps = None,
     seed: Seed = None,
     resume: Resume = False,
+    tensorboard: Board = False,
     export: Export = False,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.", rich_help_panel=o.NET)] = None,
     dry_run: DryRun = False,
@@ -64,7 +68,11 @@ def train(
 ) -> None:
     """Train a stage: synthesise blur, learn, keep curves, samples and checkpoints, export weights."""
     named = {"stage": stage, "data.path": data, "init": init, "recipe": recipe, "steps": steps, "seed": seed}
-    values = {name: _plain(value) for name, value in {**named, "device": device}.items() if value is not None}
+    values = {
+        name: _plain(value)
+        for name, value in {**named, "device": device, "tensorboard": tensorboard or None}.items()
+        if value is not None
+    }
     values |= dict(_setting(text) for text in set_ or [])
     folder = out or Path("runs") / str(values.get("stage", "base"))
     if export:

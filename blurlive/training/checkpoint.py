@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..errors import DataError
+from ..files import replaced_whole
 
 NAME = "checkpoint.safetensors"
 
@@ -35,13 +36,11 @@ def save(
 
 
 def write_whole(file: Path, tensors: Mapping[str, Tensor], about: dict[str, str]) -> None:
-    """Save tensors and metadata under a temporary name, then rename. Raises :class:`DataError` if the disk refuses."""
-    part = file.with_suffix(".part")
+    """Save tensors and metadata, whole or not at all. Raises :class:`DataError` if the disk refuses."""
     try:
-        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, part, about)
-        part.replace(file)
+        with replaced_whole(file) as part:
+            save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, part, about)
     except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
         raise DataError(f"{file}: cannot be written ({error}); the previous one is kept; free some space") from error
 
 
@@ -51,7 +50,7 @@ def load(folder: Path, nets: Mapping[str, nn.Module], optimizers: Mapping[str, O
     try:
         with safe_open(file, framework="pt") as stored:
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  # not a mapping
-            about = dict(stored.metadata())
+            about = _about(stored.metadata(), file)
     except (OSError, SafetensorError) as error:
         raise DataError(
             f"{file}: cannot be read ({error}); give the folder of a run that saved a checkpoint"
@@ -86,11 +85,17 @@ def read_about(folder: Path) -> dict[str, str]:
     file = folder / NAME
     try:
         with safe_open(file, framework="pt") as stored:
-            return dict(stored.metadata())
+            return _about(stored.metadata(), file)
     except (OSError, SafetensorError) as error:
         raise DataError(
             f"{file}: cannot be read ({error}); give the folder of a run that saved a checkpoint"
         ) from error
+
+
+def _about(metadata: dict[str, str] | None, file: Path) -> dict[str, str]:
+    if not metadata or not {"step", "config"} <= metadata.keys():
+        raise DataError(f"{file}: is no checkpoint of a run; give the folder of a run that saved one")
+    return metadata
 
 
 def step_of(about: Mapping[str, str]) -> int:

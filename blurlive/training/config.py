@@ -68,6 +68,7 @@ class TrainConfig:
     or ``hf://`` address; ``flow_net`` the same but for ``derivatives``. ``frames_from`` says which seven frames stages
     2 and 3 average: those that the previous stage ``recovered`` (the paper's) or the ``sharp`` ones. ``gamma`` is that
     average's. ``triples`` is how many of the nine (Eq. 7) each step draws. ``bf16`` is ``auto``, ``on`` or ``off``.
+    ``tensorboard`` writes event files beside the run's own record.
     """
 
     stage: str = "base"
@@ -89,9 +90,10 @@ class TrainConfig:
     log_every: int = 20
     validate_every: int = 250
     save_minutes: float = 3.0
+    tensorboard: bool = False
 
 
-FREE_TO_CHANGE = {"steps", "log_every", "validate_every", "save_minutes", "device", "bf16"}
+FREE_TO_CHANGE = {"steps", "log_every", "validate_every", "save_minutes", "tensorboard", "device", "bf16"}
 """What ``--resume`` may change, beside ``data.path`` and ``data.workers``: nothing that the batches depend on."""
 
 
@@ -160,6 +162,7 @@ def _sensible(config: TrainConfig, where: str) -> None:
         "frames_from": ("recovered", "sharp"),
         "data.kind": KINDS,
         "model.generator.channels": (1, 3),
+        "model.generator.init": ("identity", "normal"),
     }
     values = as_values(config)
     for name, allowed in choices.items():

@@ -26,7 +26,7 @@ from ..data.source import Photos
 from ..data.synthesis import SceneSpec
 from ..models.director import CELL, TURNS, Director, cells, direction, line, statistics
 from ..models.restorer import Restorer, RestorerConfig
-from .optim import Muon, split
+from .optim import Muon, remember_rates, scale_rates, split
 
 PART = 8
 """Pictures that are synthesised at a time."""
@@ -119,17 +119,14 @@ def relative_error(net: Director, examples: Examples) -> float:
 def _optimizers(net: Director, plan: DirectorTraining) -> list[torch.optim.Optimizer]:
     hidden, rest = split(net)
     made = [Muon(hidden, plan.muon), torch.optim.AdamW(rest, plan.adamw, weight_decay=0.0)]
-    for optimizer in made:
-        for group in optimizer.param_groups:
-            group["full"] = group["lr"]
+    remember_rates(made)
     return made
 
 
 def _advance(net: Director, optimizers: list[torch.optim.Optimizer], batch: Examples, done: float) -> None:
     """One step; ``done`` is the share of the steps before it."""
     torch.autograd.backward(F.mse_loss(net.judge(batch.seen), batch.lines))
+    scale_rates(optimizers, min(1.0, (1 - done) / 0.7))
     for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = group["full"] * min(1.0, (1 - done) / 0.7)
         optimizer.step()
         optimizer.zero_grad()

@@ -40,7 +40,7 @@ class Journal:
 
     def __init__(self, folder: Path, step: int) -> None:
         self.folder = folder
-        with _on_disk(folder):
+        with on_disk(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self.rows = [row for row in _rows(folder / METRICS) if row["step"] <= step]
             with replaced_whole(folder / METRICS) as part:
@@ -49,14 +49,14 @@ class Journal:
     def add(self, report: Report) -> None:
         row = asdict(report)
         self.rows.append(row)
-        with _on_disk(self.folder), (self.folder / METRICS).open("a") as out:
+        with on_disk(self.folder), (self.folder / METRICS).open("a") as out:
             out.write(json.dumps(row) + "\n")
 
     def draw(self, sheet: Pillow.Image | None) -> None:
         """Replace ``curves.png`` and, if there is one, ``samples.png``."""
         for name, picture in (("curves.png", draw_curves(self.rows)), ("samples.png", sheet)):
             if picture is not None:
-                with _on_disk(self.folder), replaced_whole(self.folder / name) as part:
+                with on_disk(self.folder), replaced_whole(self.folder / name) as part:
                     picture.save(part)
 
 
@@ -70,7 +70,8 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def _on_disk(folder: Path) -> Iterator[None]:
+def on_disk(folder: Path) -> Iterator[None]:
+    """Tell of a full disk, or one that is locked, as :class:`DataError`."""
     try:
         yield
     except OSError as error:

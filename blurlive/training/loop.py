@@ -16,6 +16,7 @@ from ..data.dataset import loader
 from ..data.source import open_source
 from ..errors import OutputError
 from . import checkpoint
+from .board import Board
 from .config import TrainConfig
 from .export import export
 from .journal import Journal, Report
@@ -32,8 +33,9 @@ def train(
     """Train into ``folder``: yields a :class:`Report` every ``log_every`` steps, ends with the exported weights.
 
     The folder gets ``metrics.jsonl``, ``curves.png``, ``samples.png``, ``checkpoint.safetensors`` every
-    ``save_minutes`` and ``weights.safetensors`` in the end. ``say`` is told what the run found and uses. With
-    ``resume`` the run in the folder goes on as if it had never stopped.
+    ``save_minutes``, ``weights.safetensors`` in the end, and event files for TensorBoard where ``config`` asks for
+    them. ``say`` is told what the run found and uses. With ``resume`` the run in the folder goes on as if it had never
+    stopped.
 
     Raises :class:`OutputError` if the folder holds a run and ``resume`` is not set, :class:`DataError` if the data
     cannot be used, the loss is not finite or the disk is full, :class:`ConfigError`, :class:`WeightsError`.
@@ -103,6 +105,7 @@ class _Keeper:
         self.run, self.leads, self.saved = run, run.ranks.leads, time.monotonic()
         self.held_out = validation_set(run.config) if self.leads else []
         self.journal = Journal(run.folder, run.step) if self.leads else None
+        self.board = Board(run.folder, run.step) if self.leads and run.config.tensorboard else None
 
     def notes(self) -> list[str]:
         few = "nothing is held out: too little data to spare any, so there are no validation figures"
@@ -119,8 +122,12 @@ class _Keeper:
         if self.journal is None:
             return
         self.journal.add(report)
+        sheet = None
         if report.validation or report.step == report.steps:
-            self.journal.draw(sample_sheet(self.run.ema, self.held_out))
+            sheet = sample_sheet(self.run.ema, self.held_out)
+            self.journal.draw(sheet)
+        if self.board is not None:
+            self.board.add(report, sheet)
 
     def save(self, last: bool) -> None:
         if self.leads and (last or time.monotonic() - self.saved > 60 * self.run.config.save_minutes):

@@ -65,6 +65,20 @@ class Muon(torch.optim.Optimizer):
         param.add_(update.view_as(param), alpha=-lr)
 
 
+def remember_rates(optimizers: Iterable[torch.optim.Optimizer]) -> None:
+    """Note the learning rates that the optimisers were made with, for :func:`scale_rates`."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["full"] = group["lr"]
+
+
+def scale_rates(optimizers: Iterable[torch.optim.Optimizer], share: float) -> None:
+    """Set every learning rate to a ``share`` of the one it was made with."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["full"] * share
+
+
 def split(net: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
     """Parameters for Muon (4-D weights of hidden convolutions) and for AdamW (first and last layers, biases)."""
     convolutions = [m for m in net.modules() if isinstance(m, nn.Conv2d)]

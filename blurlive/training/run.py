@@ -23,7 +23,7 @@ from . import checkpoint
 from .config import TrainConfig, as_values
 from .initial import initial
 from .nets import Nets
-from .optim import Muon, split
+from .optim import Muon, remember_rates, scale_rates, split
 from .ranks import Ranks
 from .stages import NEEDS, STAGES, TRUST_AFTER, Settings
 from .teachers import Teacher, feature_teacher, flow_teacher
@@ -119,7 +119,7 @@ class Run:
 
         Raises :class:`DataError` if a loss or gradient is not finite; nothing has changed then.
         """
-        self._set_rates()
+        scale_rates(self.optimizers.values(), rate(self.step, self.config))
         terms = self._terms(batch.to(self.ranks.device), self.step)
         torch.autograd.backward(torch.stack([self.losses[name] * term for name, term in terms.items()]).sum())
         values = torch.stack([term.detach() for term in terms.values()])
@@ -145,12 +145,6 @@ class Run:
         start = TRUST_AFTER if config.init else 0
         settings = Settings(config.frames_from == "recovered", config.gamma, config.triples, start)
         return STAGES[config.stage].step(self.nets, batch, step, random, self.losses, settings)
-
-    def _set_rates(self) -> None:
-        share = rate(self.step, self.config)
-        for optimizer in self.optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"] = group["full"] * share
 
     def _gradients(self) -> list[Tensor]:
         """All gradients, in an order that never changes; zeros where a term left a parameter out."""
@@ -224,7 +218,5 @@ def _optimizers(net: Restorer, critic: Discriminator | None, config: TrainConfig
         made["muon"] = Muon(hidden, optim.muon)
     if critic is not None:
         made["critic"] = torch.optim.AdamW(critic.parameters(), config.optim.critic, weight_decay=0.0)
-    for optimizer in made.values():
-        for group in optimizer.param_groups:
-            group["full"] = group["lr"]
+    remember_rates(made.values())
     return made
