@@ -216,12 +216,13 @@ LIMITED = """
 import resource, sys
 from blurlive.errors import InputError
 from blurlive.image import load_photo
+from blurlive.moments import Moment
 load_photo(sys.argv[1])
 here = next(int(row.split()[1]) for row in open("/proc/self/status") if row.startswith("VmSize")) * 1024
 resource.setrlimit(resource.RLIMIT_AS, (here + (50 << 20),) * 2)
 for file in sys.argv[2:]:
     try:
-        print(load_photo(file).pixels.shape)
+        print(load_photo(file, at=Moment(frame=1)).pixels.shape)
     except InputError as error:
         print(str(error).removeprefix(file + ": "))
 """
