@@ -18,11 +18,11 @@ import skimage
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from blurlive import Extractor
 from blurlive.data.camera import Camera
 from blurlive.data.motion import MotionRange
 from blurlive.data.photos import PhotoBank
 from blurlive.data.synthesis import SceneSpec, Sequence, synthesize
+from blurlive.extractor import Extractor
 from blurlive.metrics import frame_psnr, mean_psnr
 
 PHOTOS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 import torch
 
-from blurlive import Extractor, load_photo
+from blurlive.extractor import Extractor
+from blurlive.image import load_photo
 from blurlive.models.director import motion
 from blurlive.models.generator import FRAMES, spread_field
 from blurlive.slowmo import slowmo
