@@ -23,6 +23,8 @@ from .photos import Image, PhotoBank
 FRAMES = 7
 FINEST = 6
 """Most instants from one sharp frame to the next."""
+OUT_OF_FOCUS = (0.4, 2.0)
+"""Standard deviation, in pixels, of the blur of a layer that is out of focus."""
 Float = NDArray[np.float32]
 
 
@@ -32,7 +34,8 @@ class SceneSpec:
 
     ``objects`` are the odds of 0, 1, 2, 3 cut-outs; ``parallax`` that a cut-out moves as the camera does, only nearer
     or farther;
-    ``exposures`` the odds of averages of 7, 3 and 2 frames; ``plain`` that an average of 7 has no instants in between
+    ``exposures`` the odds of averages of 7, 3 and 2 frames; ``soft`` that a layer is a little out of focus, which is no
+    motion; ``plain`` that an average of 7 has no instants in between
     and ``half`` that it has one; ``backwards`` draws both orders, its absence plays every scene to the right.
     """
 
@@ -41,6 +44,7 @@ class SceneSpec:
     objects: tuple[float, ...] = (0.35, 0.35, 0.2, 0.1)
     parallax: float = 0.4
     exposures: tuple[float, float, float] = (0.86, 0.05, 0.09)
+    soft: float = 0.35
     plain: float = 0.35
     half: float = 0.2
     backwards: bool = True
@@ -114,10 +118,10 @@ def _scene(rng: np.random.Generator, bank: PhotoBank, size: int, length: float, 
     """Background and cut-outs with their motions at the finest instants."""
     times = np.linspace(0, 1, (FRAMES - 1) * FINEST + 1)
     shake = mo.camera(rng, times, size, length, spec.motion)
-    layers = [_background(rng, bank, size, shake)]
+    layers = [_background(rng, bank, size, shake, spec.soft)]
     objects = range(int(rng.choice(len(spec.objects), p=spec.objects)))
     motions = (_object_motion(rng, times, size, shake, length, spec) for _ in objects)
-    return layers + [_cut_out(rng, bank, size, motion) for motion in motions]
+    return layers + [_cut_out(rng, bank, size, motion, spec.soft) for motion in motions]
 
 
 def _object_motion(
@@ -128,16 +132,25 @@ def _object_motion(
     return mo.camera(rng, times, size, mo.draw_length(rng, spec.motion), spec.motion) @ shake
 
 
-def _background(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array) -> _Layer:
+def _background(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array, soft: float) -> _Layer:
     margin = min(int(np.ceil(mo.extent(motion, size))), size) + 2
     texture, scale = bank.texture(rng, size + 2 * margin)
-    return _Layer(texture, scale, None, motion)
+    return _Layer(_focused(rng, texture, scale, soft), scale, None, motion)
 
 
-def _cut_out(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array) -> _Layer:
+def _cut_out(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array, soft: float) -> _Layer:
     side = int(size * rng.uniform(0.3, 1.1))
     texture, scale = bank.texture(rng, side)
-    return _Layer(texture, scale, _blob(rng, texture.shape[0]), motion, rng.uniform(-size / 2, size / 2, 2))
+    mask, place = _blob(rng, texture.shape[0]), rng.uniform(-size / 2, size / 2, 2)
+    return _Layer(_focused(rng, texture, scale, soft), scale, mask, motion, place)
+
+
+def _focused(rng: np.random.Generator, texture: Image, scale: float, soft: float) -> Image:
+    """The texture, with probability ``soft`` out of focus by a Gaussian of 0.4 to 2 picture pixels."""
+    if soft == 0 or rng.random() >= soft:
+        return texture
+    deviation = scale * float(np.exp(rng.uniform(*np.log(OUT_OF_FOCUS))))
+    return np.asarray(cv2.GaussianBlur(texture, (0, 0), deviation), np.uint8)
 
 
 def _blob(rng: np.random.Generator, side: int) -> Float:

@@ -92,28 +92,30 @@ class Generator(nn.Module):
             nn.init.zeros_(self.head.bias)
 
     def forward(self, blurred: Tensor, field: Tensor | None = None) -> Tensor:
-        folded = F.pixel_unshuffle(blurred, 2)  # (N, 4C, H/2, W/2)
+        folded = F.pixel_unshuffle(blurred, 2) - 0.5  # (N, 4C, H/2, W/2)
         taps = self._taps(blurred, field)
-        seen = [folded - 0.5] if field is None or not taps else [folded - 0.5, field, *(tap * SLOPE for tap in taps)]
-        out = self.head(self._body(self.stem(torch.cat(seen, 1).to(self.stem.weight.dtype)))).to(blurred.dtype)
-        weights, change = out[:, : FRAMES * len(taps)], out[:, FRAMES * len(taps) :]
-        change = (change * CHANGE).view(len(change), FRAMES, *folded.shape[1:])  # (N, 7, 4C, H/2, W/2)
-        if taps:
-            change = _weighted(taps, weights * WEIGHT, change)
-        return blurred.unsqueeze(1) + F.pixel_shuffle(change, 2)
+        seen = folded if field is None or taps is None else torch.cat([folded, field, taps], 1)
+        out = self.head(self._body(self.stem(seen.to(self.stem.weight.dtype)))).to(blurred.dtype)
+        first = 0 if taps is None else FRAMES * len(TAPS)
+        change = (out[:, first:] * CHANGE).view(len(out), FRAMES, *folded.shape[1:])  # (N, 7, 4C, H/2, W/2)
+        if taps is not None:
+            _add_weighted(change, taps, out[:, :first] * (WEIGHT / SLOPE))
+        del out, taps, seen  # a third of what a tile needs
+        return F.pixel_shuffle(change, 2).add_(blurred.unsqueeze(1))
 
-    def _taps(self, blurred: Tensor, field: Tensor | None) -> list[Tensor]:
-        """What the picture gains at each tap, folded: ``(N, 4C, H/2, W/2)`` each; none if not directed."""
+    def _taps(self, blurred: Tensor, field: Tensor | None) -> Tensor | None:
+        """What the picture gains at each tap, times :data:`SLOPE`, folded: ``(N, taps * 4C, H/2, W/2)``; none if not
+        directed."""
         if not self.config.directed:
-            return []
+            return None
         if field is None:
             raise ValueError("this generator needs a direction field beside the blurred image")
         way = F.interpolate(motion(field.float()), scale_factor=2, mode="bilinear", align_corners=False)
         grid, size = pixels(blurred), way.new_tensor([blurred.shape[-1] / 2, blurred.shape[-2] / 2])
         step = way.permute(0, 2, 3, 1) / size
         picture = blurred.float()
-        taps = (sample(picture, grid + step * tap) - picture for tap in TAPS)
-        return [F.pixel_unshuffle(tap, 2).to(blurred.dtype) for tap in taps]
+        taps = ((sample(picture, grid + step * tap) - picture).mul_(SLOPE) for tap in TAPS)
+        return torch.cat([F.pixel_unshuffle(tap, 2) for tap in taps], 1).to(blurred.dtype)
 
     def _body(self, x: Tensor) -> Tensor:
         e0 = self.enc0(x)
@@ -137,12 +139,12 @@ def sample(picture: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def _weighted(taps: list[Tensor], weights: Tensor, start: Tensor) -> Tensor:
-    """``start (N, 7, 4C, h, w)`` plus the sum of ``taps (N, 4C, h, w)`` weighted by ``weights (N, 7 * taps, h, w)``."""
-    shares = weights.view(len(weights), FRAMES, len(taps), *weights.shape[2:]).unbind(2)
-    for tap, share in zip(taps, shares, strict=True):
-        start = torch.addcmul(start, tap.unsqueeze(1), share.unsqueeze(2))
-    return start
+def _add_weighted(change: Tensor, taps: Tensor, weights: Tensor) -> None:
+    """To ``change (N, 7, 4C, h, w)``, in place, the sum of ``taps (N, T * 4C, h, w)`` weighted by ``weights (N, 7 * T,
+    h, w)``."""
+    shares = weights.view(len(weights), FRAMES, len(TAPS), *weights.shape[2:]).unbind(2)
+    for tap, share in zip(taps.chunk(len(TAPS), 1), shares, strict=True):
+        change.addcmul_(tap.unsqueeze(1), share.unsqueeze(2))
 
 
 def spread_field(field: Tensor) -> Tensor:
