@@ -26,6 +26,7 @@ from ..data.synthesis import SceneSpec
 from ..devices import choose_device
 from ..losses import flow_error
 from ..models.flow import FlowConfig, FlowNet
+from .optim import Muon, remember_rates, scale_rates, split
 from .teachers import save_flow
 
 SPEC = SceneSpec(motion=MotionRange(shortest=0.5, longest=40))
@@ -35,12 +36,13 @@ KEY = 2**31 + 1
 
 @dataclass(frozen=True)
 class FlowTraining:
-    """How the flow network is trained; ``rate`` falls linearly to nothing."""
+    """How the flow network is trained; ``muon`` and ``adamw`` are learning rates that fall linearly to nothing."""
 
     steps: int = 20_000
     size: int = 160
     batch: int = 8
-    rate: float = 4e-4
+    muon: float = 0.005
+    adamw: float = 1e-3
     seed: int = 0
     workers: int = 1
     device: str = "auto"
@@ -58,12 +60,14 @@ def train_flow(
     torch.manual_seed(plan.seed)
     bank, device = PhotoBank(photos, "train"), choose_device(plan.device)
     net = FlowNet(config).to(device)
-    optimizer = torch.optim.AdamW(net.parameters(), plan.rate, weight_decay=1e-4)
+    hidden, rest = split(net)
+    optimizers = [Muon(hidden, plan.muon), torch.optim.AdamW(rest, plan.adamw, weight_decay=1e-4)]
+    remember_rates(optimizers)
     batches = loader(Stream(partial(_batch, bank, plan)), plan.workers)
     recent: list[float] = []
     for step, batch in enumerate(islice(batches, plan.steps), 1):
-        optimizer.param_groups[0]["lr"] = plan.rate * (1 - (step - 1) / plan.steps)
-        recent.append(_advance(net, optimizer, batch, device))
+        scale_rates(optimizers, 1 - (step - 1) / plan.steps)
+        recent.append(_advance(net, optimizers, batch, device))
         if step % every == 0 or step == plan.steps:
             yield step, float(np.mean(recent))
             recent = []
@@ -74,13 +78,14 @@ def _batch(bank: PhotoBank, plan: FlowTraining, step: int) -> FlowBatch:
     return make_flow_batch(bank, SPEC, plan.size, plan.batch, (plan.seed, step))
 
 
-def _advance(net: FlowNet, optimizer: torch.optim.Optimizer, batch: FlowBatch, device: torch.device) -> float:
+def _advance(net: FlowNet, optimizers: list[torch.optim.Optimizer], batch: FlowBatch, device: torch.device) -> float:
     first, last = (part.to(device).float() / 255 for part in (batch.first, batch.last))
     loss = flow_error(net.estimates(first, last), batch.flow.to(device))
-    optimizer.zero_grad()
+    net.zero_grad()
     torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-    optimizer.step()
+    for optimizer in optimizers:
+        optimizer.step()
     return loss.item()
 
 
