@@ -1,6 +1,6 @@
 """Train the small flow network of the paper's recipe on a folder of photos, and measure it against OpenCV's DIS.
 
-    python examples/train_flow.py PHOTOS -o weights/teachers/flow.safetensors [--steps 20000]
+    python examples/train_flow.py PHOTOS -o weights/teachers/flow.safetensors [--steps 1100]
 
 A file of that name in ``weights/teachers`` is what ``flow_net = "auto"`` finds; any other is given by
 ``--set flow_net=FILE``.
@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("-o", "--output", type=Path, default=Path("flow.safetensors"))
-    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--steps", type=int, default=FlowTraining.steps)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     training = FlowTraining(steps=options.steps, workers=options.workers)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from blurlive import losses
 from blurlive.models.blocks import normal_init
-from blurlive.models.flow import FlowConfig, FlowNet, cost_volume
+from blurlive.models.flow import FlowConfig, FlowNet, agreement, cost_volume
 from blurlive.models.generator import Generator, GeneratorConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -178,6 +178,15 @@ def test_cost_volume_finds_where_a_point_went() -> None:
     a[0, 0, 3, 3] = b[0, 0, 4, 1] = 1  # one down, two left
     volume = cost_volume(a, b, reach=2)[0, :, 3, 3].view(5, 5)
     assert volume.nonzero().tolist() == [[2 + 1, 2 - 2]]
+
+
+def test_agreement_is_the_shift_of_the_best_cost() -> None:
+    cost = torch.zeros(1, 25, 2, 2)
+    cost[0, 5 * 3 + 0] = 50  # one down, two left, as above
+    cost[0, :, 1, 1] = 7  # all alike: no shift
+    shift = agreement(cost, reach=2)[0]
+    assert torch.allclose(shift[:, 0, 0], torch.tensor([-2.0, 1.0]), atol=1e-4)
+    assert torch.allclose(shift[:, 1, 1], torch.zeros(2), atol=1e-5)
 
 
 def test_flow_net_learns_a_shift_and_takes_any_size() -> None:

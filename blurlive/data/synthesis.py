@@ -10,6 +10,7 @@ on.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -99,9 +100,9 @@ def synthesize_pair(rng: np.random.Generator, bank: PhotoBank, size: int, spec: 
     """First and last frame of a random scene with the exact flow between them, hidden pixels included."""
     length = 0.0 if rng.random() < spec.motion.still else mo.draw_length(rng, spec.motion)
     layers = _scene(rng, bank, size, length, spec)
-    layers = [replace(layer, motion=layer.motion[::FINEST]) for layer in layers]
-    frames = _render(layers, size, FRAMES, 1, Exposure(rng, spec.camera))
-    return Pair(frames[0], frames[-1], _travel(layers, size, at=0).astype(np.float32))
+    exposure = Exposure(rng, spec.camera)
+    first, last = (exposure.develop(_picture([_warp(layer, k, size) for layer in layers])) for k in (0, -1))
+    return Pair(first, last, _travel(layers, size, at=0).astype(np.float32))
 
 
 def _subframes(rng: np.random.Generator, reach: float, spec: SceneSpec) -> int:
@@ -184,12 +185,10 @@ def _render(layers: list[_Layer], size: int, exposed: int, subframes: int, expos
     still = [bool(np.ptp(layer.motion, 0).max() < 1e-9) for layer in layers]
     cache: dict[int, tuple[Image, Float | None]] = {}
     for k in range(instants):
-        picture: Image | None = None
         for i, layer in enumerate(layers):
             if i not in cache or not still[i]:
                 cache[i] = _warp(layer, k, size)
-            picture = _over(picture, *cache[i])
-        assert picture is not None
+        picture = _picture(cache[i] for i in range(len(layers)))
         if k in in_blur:
             exposure.add(picture)
         if k % subframes == 0:
@@ -221,8 +220,15 @@ def _warp(layer: _Layer, instant: int, size: int) -> tuple[Image, Float | None]:
     return np.asarray(picture, np.uint8), np.asarray(alpha, np.float32)[..., None]
 
 
-def _over(below: Image | None, picture: Image, alpha: Float | None) -> Image:
-    if below is None or alpha is None:
-        return picture
+def _picture(layers: Iterable[tuple[Image, Float | None]]) -> Image:
+    """Layers with their opacities, each over those before it."""
+    below: Image | None = None
+    for picture, alpha in layers:
+        below = picture if below is None or alpha is None else _over(below, picture, alpha)
+    assert below is not None, "a scene has a background"
+    return below
+
+
+def _over(below: Image, picture: Image, alpha: Float) -> Image:
     mixed = below + (picture.astype(np.float32) - below) * alpha + 0.5
     return mixed.astype(np.uint8)
