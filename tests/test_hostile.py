@@ -27,7 +27,7 @@ from .conftest import TINY, random_net
 from .fuzz import valid
 from .fuzz.__main__ import finding, read_photo, read_weights
 from .fuzz.damage import damaged, mended
-from .test_image import _tiff_directory, _tiff_header
+from .image.conftest import _tiff_directory, _tiff_header
 
 PHOTOS, WEIGHTS = valid.photos(), valid.weights_files()
 some = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
