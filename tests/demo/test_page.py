@@ -40,8 +40,6 @@ def browser(chromium: Browser, server: Server) -> Iterator[Browser]:
 
 
 READY = "!document.querySelector('#downloads button').disabled"
-
-
 FRAME = "document.querySelector('#picture').dataset.frame"
 
 
@@ -91,6 +89,22 @@ def test_the_page_says_what_is_wrong_and_takes_the_next_photo(browser: Browser, 
     assert browser.run("document.querySelector('#alert').hidden")
     browser.run("document.querySelector('input[name=iters][value=\"2\"]').click()")
     browser.wait(f"{READY} && document.querySelector('#frame').max === '42'")
+
+
+@in_browser
+def test_the_second_of_two_photos_given_quickly_is_shown(browser: Browser) -> None:
+    answers = "() => new Response('')"
+    browser.run(
+        "(() => { const real = window.fetch; window.fetch = (url, {signal}) => { window.fetch = real;"
+        "return new Promise((_, no) => signal.addEventListener('abort', () => no(new DOMException('', 'AbortError'))));"
+        "}; make(new File(['a'], 'a.png')); })()"
+    )
+    (browser.folder / "b.png").write_bytes(png())
+    browser.give("#file", browser.folder / "b.png")
+    browser.wait(READY)
+    assert not browser.run("document.querySelector('#clip').hidden")
+    browser.run(f"window.fetch = {answers}; make(new File(['c'], 'c.png'))")
+    assert not browser.run("document.querySelector('#alert').hidden")
 
 
 @in_browser

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import cv2
 import imageio_ffmpeg
 import numpy as np
 import pytest
@@ -12,9 +15,11 @@ from PIL import Image as Pillow
 
 from blurlive.errors import DataError
 from blurlive.evaluation.clips import count_clips, find_clips, group_of
-from blurlive.evaluation.frames import Image
+from blurlive.evaluation.frames import Image, read_picture
 from blurlive.evaluation.methods import Folder
 
+from ..fuzz import valid
+from ..fuzz.damage import damaged
 from .conftest import HEIGHT, WIDTH, a_clip, exposed, save, save_clip, sharp
 
 
@@ -110,3 +115,23 @@ def test_predictions_are_folders_or_videos(tmp_path: Path) -> None:
     assert np.abs(method.predict(a_clip(name="b")).astype(int) - sharp(2)).max() <= 2
     with pytest.raises(DataError, match="no frames for this clip"):
         method.predict(a_clip(name="c"))
+
+
+def test_links_back_and_odd_digits_in_names(tmp_path: Path) -> None:
+    save(sharp(), tmp_path / "x" / "²")
+    (tmp_path / "x" / "back").symlink_to("..")
+    assert [source.name for source in find_clips(tmp_path)] == ["x/²/01"]
+
+
+def test_sixteen_bit_colours_are_refused_and_not_cut(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "deep.png"), np.zeros((4, 4, 3), np.uint16))
+    with pytest.raises(DataError, match=r"deep\.png: more than 8 bits"):
+        read_picture(tmp_path / "deep.png")
+
+
+def test_damaged_pictures_are_one_error(tmp_path: Path) -> None:
+    pictures, random = valid.photos(), Random(0)
+    for _ in range(300):
+        (tmp_path / "a.png").write_bytes(damaged(random.choice(pictures), pictures, random))
+        with contextlib.suppress(DataError):
+            read_picture(tmp_path / "a.png")

@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from blurlive.errors import DataError, UsageError
+from blurlive import weights
+from blurlive.cli.evaluate import _methods
+from blurlive.errors import DataError, OutputError, UsageError
 from blurlive.evaluation.frames import Image
-from blurlive.evaluation.methods import BLURRED, CENTRE
+from blurlive.evaluation.methods import BLURRED, CENTRE, Network
 
+from ..conftest import random_net
 from .conftest import command, scored
 
 
@@ -62,9 +65,14 @@ def test_command_resumes(data: Path) -> None:
     assert "3 clips" in out
 
 
+class Card:
+    file = Path(__file__)
+
+
 def test_command_scores_our_network(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Extractor:
         dtype = torch.float32
+        card = Card
 
         def __init__(self, *options: str | None) -> None:
             self.options = options
@@ -100,3 +108,46 @@ def test_command_says_that_there_is_nothing(tmp_path: Path) -> None:
     code, _, err = command("--data", tmp_path, "--weights", "none")
     assert code == DataError.exit_code
     assert "no clip" in err
+
+
+@pytest.mark.parametrize("option", ["--json", "--report"])
+@pytest.mark.parametrize("place", [".", "missing/out"])
+def test_a_place_that_cannot_be_written_is_told_before_the_scoring(data: Path, option: str, place: str) -> None:
+    code, out, err = command("--data", data, "--weights", "none", option, data / place if place != "." else place)
+    assert (code, out) == (OutputError.exit_code, "")
+    assert place in err
+
+
+def test_a_wrong_folder_costs_no_rows(data: Path) -> None:
+    assert scored(data)[0] == 0
+    rows = (data.parent / "out.rows.jsonl").read_text()
+    code, _, err = command("--data", data / "nowhere", "--weights", "none", "--json", data.parent / "out.json")
+    assert code == DataError.exit_code
+    assert "nowhere" in err
+    assert (data.parent / "out.rows.jsonl").read_text() == rows
+
+
+def test_brackets_in_names_are_no_markup(data: Path) -> None:
+    for folder in (data, data.parent / "theirs"):
+        (folder / "clip_0").rename(folder / "walk[night]")
+    code, out, err = command("--data", data, "--weights", "none", "--pred", f"jin[/b]={data.parent / 'theirs'}")
+    assert code == 0, err
+    assert "walk[night] x1" in out
+    assert "jin[/b]" in out
+
+
+def test_a_path_may_hold_an_equals_sign(tmp_path: Path, tiny_weights: Path) -> None:
+    folder = tmp_path / "lr=0.1"
+    folder.mkdir()
+    file = shutil.copy(tiny_weights, folder / "net.safetensors")
+    unnamed, named = _methods([str(file), f"ours={file}"], None, "cpu", "fp32")[2:]
+    assert (unnamed.name, named.name) == ("net", "ours")
+    assert unnamed.source == named.source
+
+
+def test_other_weights_of_the_same_name_are_another_source(tmp_path: Path, tiny_weights: Path) -> None:
+    file = tmp_path / "net.safetensors"
+    shutil.copy(tiny_weights, file)
+    before = Network("ours", str(file), "cpu", "fp32").source
+    weights.save(random_net(seed=1), file, {})
+    assert Network("ours", str(file), "cpu", "fp32").source != before

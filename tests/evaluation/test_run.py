@@ -106,3 +106,9 @@ def test_ticks_enclose_the_values_evenly(values: list[float]) -> None:
     assert 2 <= len(found) <= 12
     assert np.allclose(np.diff(found), found[1] - found[0])
     assert found[0] <= min(values) + 1e-6 and max(values) <= found[-1] + 1e-6  # noqa: PT018
+
+
+def test_a_journal_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_bytes(b"\xff")
+    with pytest.raises(UsageError, match=r"rows\.jsonl: cannot be read"):
+        Journal(tmp_path / "rows.jsonl", {}, resume=True)

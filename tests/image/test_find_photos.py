@@ -29,8 +29,6 @@ def found(*arguments: str, recursive: bool = False) -> list[str]:
 
 
 TOP = ["IMG1.JPG", "img2.jpg", "img10.jpg"]
-
-
 DEEP = ["day2/a.webp", "day2/deep/c.HEIC", "day10/b.png"]
 
 

@@ -17,11 +17,7 @@ from blurlive.training.config import TrainConfig, read_config
 from blurlive.training.loop import train
 
 ROOT = Path(__file__).parents[2]
-
-
 TINY = ROOT / "examples" / "tiny.toml"
-
-
 SMALL: dict[str, Any] = {
     "steps": 4,
     "log_every": 2,

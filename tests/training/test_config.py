@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from blurlive import weights
 from blurlive.errors import ConfigError
 from blurlive.training.config import read_config, to_toml
 from blurlive.training.run import Run, rate
 
+from ..conftest import random_net
 from .conftest import ROOT, TINY, small
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -53,6 +55,13 @@ def test_toml_is_read_back(tmp_path: Path) -> None:
         ({"steps": 2, "steps.more": 1}, "steps.more: steps is a value"),
         ({"bf16": "perhaps"}, "use auto, on, off"),
         ({"model.generator.init": "magic"}, "use identity, normal"),
+        ({"model.generator.widths": [0, 8, 8, 8]}, "model: widths are"),
+        ({"data.workers": -1}, "data.workers: is -1; use 0 or more"),
+        ({"seed": -1}, "seed: is -1"),
+        ({"optim.adamw": -1.0}, "optim.adamw: is -1.0"),
+        ({"gamma": 0}, "gamma: is 0"),
+        ({"data.scene.exposures": [1, 1, 1]}, "odds that add up to 1"),
+        ({"data.scene.motion.shortest": 0}, "0 < shortest <= longest"),
     ],
 )
 def test_impossible_configurations_are_named(values: dict[str, Any], message: str) -> None:
@@ -72,3 +81,17 @@ def test_the_bundled_weights_configuration_is_one() -> None:
     config = read_config(ROOT / "examples" / "base.toml", {"data.path": "photos"})
     assert config.losses == {"frames": 1.0, "direction": 0.05}
     assert (config.data.size, config.data.scene.motion.shortest) == (160, 0.3)
+
+
+def test_text_beyond_ascii_is_read_back(tmp_path: Path) -> None:
+    config = read_config(TINY, {"data.path": 'ph😀\x7f"\\'})
+    (tmp_path / "x.toml").write_text(to_toml(config), encoding="utf-8")
+    assert read_config(tmp_path / "x.toml") == config
+
+
+def test_the_licence_is_that_of_what_a_run_starts_from_unless_told(tmp_path: Path, tiny_weights: Path) -> None:
+    free = tmp_path / "free.safetensors"
+    weights.save(random_net(), free, {"licence": "CC0-1.0"})
+    assert read_config(TINY, {"init": str(free)}).licence == "CC0-1.0"
+    assert read_config(TINY, {"init": str(free), "licence": "MIT"}).licence == "MIT"
+    assert read_config(TINY, {"init": str(tiny_weights)}).licence == ""

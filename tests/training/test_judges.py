@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from blurlive import weights
+from blurlive.errors import WeightsError
 from blurlive.models.flow import FlowConfig
 from blurlive.models.generator import GeneratorConfig
 from blurlive.models.restorer import RestorerConfig
@@ -18,7 +21,7 @@ from blurlive.training.director import (
 )
 from blurlive.training.flow import FlowTraining, compare, train_flow
 from blurlive.training.run import Run
-from blurlive.training.teachers import load_flow
+from blurlive.training.teachers import FLOW_FORMAT, load_flow
 
 from .conftest import finish, small
 
@@ -51,3 +54,11 @@ def test_the_director_can_be_trained_alone_and_is_what_a_run_starts_from(tmp_pat
     assert relative_error(director, seen) < 0.8  # 1 is "nothing moves"
     run = Run(small(photos, init=str(file), losses__direction=0, model=sizes), tmp_path / "run")
     assert not any(p.requires_grad for p in run.net.director.parameters())  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("architecture", ["[1]", "{", "null", '{"widths": [0]}'])
+def test_a_damaged_flow_network_is_one_error(tmp_path: Path, architecture: str) -> None:
+    file = tmp_path / "flow.safetensors"
+    save_file({"x": torch.zeros(1)}, file, {"format": FLOW_FORMAT, "architecture": architecture})
+    with pytest.raises(WeightsError, match=r"flow\.safetensors"):
+        load_flow(file)

@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -13,10 +14,16 @@ from PIL import Image as Pillow
 from safetensors.torch import save_file
 
 from blurlive import weights
-from blurlive.errors import ConfigError, DataError
+from blurlive.cli import train as cli
+from blurlive.errors import ConfigError, DataError, OutputError, UsageError
 from blurlive.training import checkpoint
+from blurlive.training.config import read_config
+from blurlive.training.director import train_director
 from blurlive.training.export import export
+from blurlive.training.flow import train_flow
+from blurlive.training.initial import architecture
 from blurlive.training.loop import train
+from blurlive.training.ranks import join
 
 from .conftest import finish, small, tensors
 
@@ -73,3 +80,48 @@ def test_tensorboard_that_is_missing_is_told(tmp_path: Path, photos: Path, monke
     with pytest.raises(ConfigError, match=r"not installed.*blurlive\[tensorboard\]"):
         finish(small(photos, tensorboard=True), tmp_path)
     assert not (tmp_path / checkpoint.NAME).exists()
+
+
+def test_weights_say_the_licence_that_the_run_was_told(tmp_path: Path, photos: Path) -> None:
+    finish(small(photos, steps=1, licence="CC-BY-4.0"), tmp_path)
+    assert weights.read_card(tmp_path / "weights.safetensors").about["licence"] == "CC-BY-4.0"
+    assert read_config(None, {"init": str(tmp_path)}).licence == "CC-BY-4.0"
+    assert weights.read_card(export(tmp_path, licence="MIT")).about["licence"] == "MIT"
+
+
+def test_export_and_resume_take_no_option_that_they_would_not_heed(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="leave steps out"):
+        cli.train(out=tmp_path, export=True, steps=3)
+    about = {"step": "1", "config": '{"stage": "base"}'}
+    save_file({"a": torch.zeros(1)}, tmp_path / checkpoint.NAME, about)
+    with pytest.raises(UsageError, match="is a run of stage base"):
+        cli.train(out=tmp_path, resume=True, stage="gram")
+
+
+@pytest.mark.parametrize("config", ["{", "3", '{"stage": "base"}'])
+def test_damaged_notes_of_a_checkpoint_are_one_error(tmp_path: Path, config: str) -> None:
+    save_file({"a": torch.zeros(1)}, tmp_path / checkpoint.NAME, {"step": "1", "config": config})
+    with pytest.raises(DataError, match=r"checkpoint\.safetensors"):
+        architecture(str(tmp_path))
+
+
+@pytest.mark.parametrize("said", ["two", "0", ""])
+def test_processes_that_nobody_started(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", said)
+    with pytest.raises(UsageError, match="WORLD_SIZE"):
+        join("cpu")
+
+
+def test_processes_of_which_too_little_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UsageError, match="torchrun"):
+        join("cpu")
+
+
+@pytest.mark.parametrize("make", [train_director, train_flow])
+def test_a_place_that_cannot_be_is_told_before_the_training(make: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be written"):
+        next(make(tmp_path / "no photos", tmp_path / "file" / "net.safetensors"))

@@ -12,11 +12,7 @@ import numpy as np
 from blurlive.writers import FORMATS, Clip, Frame, format_of, open_writer
 
 VIDEOS = ("mp4", "webm")
-
-
 FILES = tuple(name for name in FORMATS if name != "frames")
-
-
 PATCHES = [
     (255, 0, 0),
     (0, 255, 0),
