@@ -129,6 +129,7 @@ def test_sixteen_bit_colours_are_refused_and_not_cut(tmp_path: Path) -> None:
         read_picture(tmp_path / "deep.png")
 
 
+@pytest.mark.filterwarnings("ignore")  # Pillow's, of the damage
 def test_damaged_pictures_are_one_error(tmp_path: Path) -> None:
     pictures, random = valid.photos(), Random(0)
     for _ in range(300):
