@@ -27,7 +27,7 @@ class Moment:
 def moment_of(text: str) -> Moment:
     """Raises :class:`UsageError` for anything but a time in seconds or ``frame:N``."""
     kind, mark, number = text.rpartition(":")
-    if (kind, mark) == ("frame", ":") and number.isdecimal() and 0 < int(number) < 2**31:
+    if (kind, mark) == ("frame", ":") and number.isdecimal() and len(number) < 10 and int(number) > 0:
         return Moment(frame=int(number))
     try:
         seconds = float(text)

@@ -107,7 +107,8 @@ def format_of(target: Path | str) -> str:
 
 def is_written(target: Path, format: str) -> bool:
     """Whether there is a result already; of a folder of frames, a whole one."""
-    return targets.has_frames(target) if format == "frames" else target.exists()
+    with targets.explained(target):  # a folder that may not be looked into
+        return targets.has_frames(target) if format == "frames" else target.exists()
 
 
 def check_target(target: Path, format: str, clip: Clip, *, overwrite: bool = False) -> None:

@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from .conftest import random_photo
+from blurlive import weights
+
+from .conftest import random_net, random_photo
 
 ENV = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "HF_HUB_OFFLINE": "1"}
 
@@ -275,3 +277,41 @@ def test_weights_commands(tmp_path: Path, tiny_weights: Path) -> None:
     assert verified.stdout.split()[1] == str(tiny_weights)
     about = json.loads(blurlive("weights", "info", tiny_weights, "--json", cwd=tmp_path).stdout)
     assert about["stage"] == "none"
+
+
+def test_a_dry_run_leaves_out_what_would_be_skipped(run, tmp_path: Path) -> None:
+    save_photo(tmp_path / "a.png")
+    (tmp_path / "a.mp4").write_bytes(b"there")
+    done = run("extract", "a.png", "--format", "mp4", "--format", "gif", "--skip-existing", "--dry-run")
+    assert done.stdout.split() == ["a.gif"]
+
+
+def test_info_and_a_wrong_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENV, "IMAGEIO_FFMPEG_EXE", str(tmp_path / "none"))
+    done = blurlive("info", cwd=tmp_path)
+    assert (done.returncode, "does not run" in done.stdout) == (0, True), done.stderr
+
+
+def test_a_strangers_weights_cannot_write_to_the_terminal_and_may_be_called_anything(tmp_path: Path) -> None:
+    plain = tmp_path / "plain.safetensors"
+    weights.save(random_net(), plain, {"title": "\x1b[31mred"})
+    file = plain.rename(tmp_path / os.fsdecode(b"\xff.safetensors"))
+    strict = {**ENV, "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(
+        [sys.executable, "-m", "blurlive", "weights", "path", file], capture_output=True, env=strict, check=True
+    )
+    assert done.stdout == os.fsencode(file) + b"\n"
+    about = blurlive("weights", "info", file.rename(plain), cwd=tmp_path)
+    assert "\\x1b[31mred" in about.stdout
+
+
+def test_an_extra_that_is_missing_is_named(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.argv = ['blurlive', 'synthesize', '.', '-o', 'x']; sys.modules['cv2'] = None\n"
+        "from blurlive.cli.app import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, env=ENV, check=False)
+    assert done.returncode == 2
+    assert done.stderr.decode().splitlines() == [
+        'blurlive: cv2 is not installed, which this command needs; pip install "blurlive[train]"'
+    ]

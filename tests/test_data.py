@@ -168,3 +168,13 @@ def test_the_order_does_not_depend_on_the_number_of_workers(workers: int) -> Non
     assert list(islice(items, 5)) == [2, 3, 4, 5, 6]
     with pytest.raises(DataError, match=r"^seven is broken; take another$"):  # without the worker's traceback
         next(items)
+
+
+def test_folders_and_broken_links_called_like_pictures_are_passed_over(tmp_path: Path) -> None:
+    Pillow.fromarray(random_photo(96, 96)).save(tmp_path / "a.png")
+    (tmp_path / "holiday.jpg").mkdir()
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    assert len(open_source(tmp_path).sequences((0,), 1, 64)) == 1
+    save_scene(tmp_path / "scene", 7)
+    (tmp_path / "scene" / "000099.png").mkdir()
+    assert len(numbered(tmp_path / "scene")) == 7

@@ -24,10 +24,11 @@ from blurlive.errors import WeightsError
 from blurlive.models.restorer import RestorerConfig
 
 from .conftest import TINY, random_net
+from .fuzz import __main__ as fuzzing
 from .fuzz import valid
 from .fuzz.__main__ import finding, read_photo, read_weights
 from .fuzz.damage import damaged, mended
-from .test_image import _tiff_directory, _tiff_header
+from .image.conftest import _tiff_directory, _tiff_header
 
 PHOTOS, WEIGHTS = valid.photos(), valid.weights_files()
 some = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -266,3 +267,13 @@ def test_of_many_frames_only_the_first_is_decoded(tmp_path: Path) -> None:
     file = io.BytesIO()
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
     assert in_little_memory(tmp_path, {"GIF": file.getvalue()}) == {"GIF": "(500, 500, 3)"}
+
+
+def test_a_reader_that_ends_its_process_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(_: bytes) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(fuzzing, "FINDINGS", tmp_path)
+    monkeypatch.setitem(fuzzing.READERS, "photos", (leave, lambda: [b"abc"]))
+    assert fuzzing.part("photos", 0, 2) == 1
+    assert "ended the process" in next(tmp_path.glob("*.txt")).read_text()

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..errors import BlurliveError
+from ..errors import BlurliveError, UsageError
 from .demo import demo
 from .evaluate import evaluate
 from .extract import extract
@@ -19,6 +19,9 @@ from .synthesize import synthesize
 from .train import train
 from .ui import printable
 from .weights import weights
+
+EXTRAS = {"cv2": "train", "pydantic": "train"}
+"""Packages that not everybody needs, and the extra that brings each."""
 
 app = typer.Typer(
     name="blurlive",
@@ -57,6 +60,13 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that half-written files are removed
     try:
         app()
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in EXTRAS:
+            raise
+        remedy = f'pip install "blurlive[{EXTRAS[missing]}]"'
+        typer.echo(f"blurlive: {missing} is not installed, which this command needs; {remedy}", err=True)
+        sys.exit(UsageError.exit_code)
     except BlurliveError as error:
         typer.echo(f"blurlive: {printable(str(error))}", err=True)
         sys.exit(error.exit_code)

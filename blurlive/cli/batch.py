@@ -16,7 +16,7 @@ import typer
 from ..errors import UsageError
 from .plan import STDOUT, Places, plan
 from .ui import Talk
-from .work import Netting, Recipe, Result, Watch, Work
+from .work import Netting, Recipe, Result, Watch, Work, missing
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def run(job: Job, places: Places, recipe: Recipe, talk: Talk) -> None:
     targets = plan(sources, places)
     works = [Work(*each, Result(each[0])) for each in zip(sources, targets, strict=True)][number - 1 :: shards]
     if talk.dry_run:
-        _tell_plan(works, talk)
+        _tell_plan(works, places.skip_existing, talk)
         return
     if shards > 1:
         recipe = replace(recipe, netting=_on_own_device(recipe.netting))
@@ -93,10 +93,12 @@ def _check_streams(sources: list[str], places: Places, job: Job, talk: Talk) -> 
         raise UsageError("-o -: standard output is a terminal; send it to a file (> clip.mp4) or a program (|)")
 
 
-def _tell_plan(works: list[Work], talk: Talk) -> None:
+def _tell_plan(works: list[Work], skip_existing: bool, talk: Talk) -> None:
     for work in works:
-        paths = [str(target.path) for target in work.targets]
-        talk.result({"photo": work.source, "status": "planned", "outputs": paths}, paths)
+        targets = missing(work.targets, work.result) if skip_existing else work.targets
+        paths = [str(target.path) for target in targets]
+        status = "planned" if targets else "skipped"
+        talk.result({"photo": work.source, "status": status, "outputs": paths, "skipped": work.result.skipped}, paths)
 
 
 def _report(results: Iterator[Result], talk: Talk, tick: Callable[[], None]) -> tuple[list[int], Counter[str]]:

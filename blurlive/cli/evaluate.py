@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import DataError, UsageError
+from ..errors import DataError, OutputError, UsageError
 from . import options as o
+from .ui import printable
 
 if TYPE_CHECKING:
     from ..evaluation.journal import Journal
@@ -99,6 +100,8 @@ def evaluate(
 
     if resume and json is None:
         raise UsageError("--resume goes on from the rows beside --json; give the --json FILE of the run that stopped")
+    _check_places(json, report)
+    find_clips(data, gamma)  # complains of what is not there before rows of an earlier run are thrown away
     settings = _settings(gamma, lpips)
     methods = _methods(weights, pred, device, dtype)
     journal = _journal(json, data, settings, resume=resume)
@@ -133,10 +136,25 @@ def _methods(weights: list[str] | None, pred: list[str] | None, device: str, dty
         methods.append(Folder(name, Path(folder)))
     for text in weights or [""]:
         if text != NO_NETWORK:
-            name, _, file = text.rpartition("=")
+            name, file = _named(text)
             methods.append(Network(name or (Path(file).stem if file else "blurlive"), file or None, device, dtype))
     must_differ(methods)
     return methods
+
+
+def _named(text: str) -> tuple[str, str]:
+    """Name and weights of ``[NAME=]WEIGHTS``. A path or an address may hold "=" too, after a slash."""
+    name, given, file = text.partition("=")
+    return (name, file) if given and "/" not in name and not Path(text).is_file() else ("", text)
+
+
+def _check_places(*files: Path | None) -> None:
+    """What cannot be written is told now, not after hours of scoring."""
+    for file in filter(None, files):
+        if not file.name or file.is_dir():
+            raise OutputError(f"{file}: is a folder; give the name of a file")
+        if not file.parent.is_dir():
+            raise OutputError(f"{file}: the folder {file.parent} does not exist; create it first")
 
 
 def _journal(json: Path | None, data: Path, settings: Settings, *, resume: bool) -> Journal:
@@ -174,13 +192,13 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True, highlight=False)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as progress:
         task = progress.add_task("scoring", total=total)
 
         def advance(outcome: Outcome) -> None:
             for reason in outcome.broken:
-                typer.echo(f"blurlive: skipped {outcome.clip}: {reason}", err=True)
+                typer.echo(f"blurlive: skipped {printable(outcome.clip)}: {printable(reason)}", err=True)
             progress.update(task, advance=1, description=outcome.clip)
 
         yield advance

@@ -68,9 +68,11 @@ def _packages() -> dict[str, str]:
 
 
 def _ffmpeg() -> str:
+    import subprocess
+
     import imageio_ffmpeg
 
     try:
         return f"{imageio_ffmpeg.get_ffmpeg_version()} ({imageio_ffmpeg.get_ffmpeg_exe()})"
-    except RuntimeError as error:
-        return f"not found ({error})"
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:  # none, or IMAGEIO_FFMPEG_EXE is no program
+        return f"does not run ({error})"

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .ui import tell_path
+
 Data = Annotated[Path, typer.Argument(help="Folder of photos, of numbered frames, or of videos.")]
 Out = Annotated[Path, typer.Option("-o", "--output", help="Where the clips go: DIR/0001/blurred.png, sharp/01.png ...")]
 Count = Annotated[int, typer.Option(min=1, help="How many clips.")]
@@ -43,4 +45,4 @@ def synthesize(
     shown = track(clips, "synthesizing", count, console=console, disable=quiet or not console.is_terminal)
     for folder in shown:
         if not quiet:
-            typer.echo(folder)
+            tell_path(folder)

@@ -15,6 +15,7 @@ import typer
 
 from ..errors import UsageError
 from . import options as o
+from .ui import printable, tell_path
 
 if TYPE_CHECKING:
     from ..training.config import TrainConfig
@@ -33,7 +34,10 @@ Config = Annotated[Path | None, typer.Option(help="TOML file of settings.", rich
 Set = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="A.B=C", help="One setting, as optim.clip=0.5. Repeat for several.", rich_help_panel=HOW
+        "--set",
+        metavar="A.B=C",
+        help="One setting, as optim.clip=0.5, or licence=MIT for the exported weights. Repeat for several.",
+        rich_help_panel=HOW,
     ),
 ]
 Steps = Annotated[int | None, typer.Option(min=1, help="Optimisation steps.", rich_help_panel=HOW)]
@@ -43,7 +47,10 @@ Board = Annotated[
     bool, typer.Option("--tensorboard", help="Write event files for TensorBoard too (extra: tensorboard).")
 ]
 Export = Annotated[
-    bool, typer.Option("--export", help="Only write weights.safetensors from the last checkpoint of --out.")
+    bool,
+    typer.Option(
+        "--export", help="Only write weights.safetensors from the last checkpoint of --out; takes --set licence=..."
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the whole configuration as TOML, and stop.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no result path; errors only.")]
@@ -76,7 +83,7 @@ def train(
     values |= dict(_setting(text) for text in set_ or [])
     folder = out or Path("runs") / str(values.get("stage", "base"))
     if export:
-        _export(folder, quiet)
+        _export(folder, values, quiet)
         return
     settings = _settings(config, values, folder, resume)
     if dry_run:
@@ -111,16 +118,23 @@ def _settings(file: Path | None, values: dict[str, Any], folder: Path, resume: b
     if file is not None:
         raise UsageError("--resume goes on with the configuration of the run itself; leave --config out")
     about = checkpoint.read_about(folder)
-    values.pop("stage", None)  # names the default folder; the run knows its own
-    return stored_config(about, values)
+    asked = values.pop("stage", None)  # names the default folder; the run knows its own
+    settings = stored_config(about, values)
+    if asked not in (None, settings.stage):
+        raise UsageError(
+            f"--stage {asked}: {folder} is a run of stage {settings.stage}; give the run's folder with --out"
+        )
+    return settings
 
 
-def _export(folder: Path, quiet: bool) -> None:
+def _export(folder: Path, values: dict[str, Any], quiet: bool) -> None:
     from ..training.export import export
 
-    file = export(folder)
+    for name in sorted(values.keys() - {"stage", "licence"}):
+        raise UsageError(f"--export: writes what the checkpoint holds, whatever {name} is; leave {name} out")
+    file = export(folder, licence=values.get("licence"))
     if not quiet:
-        typer.echo(file)
+        tell_path(file)
 
 
 def _show(settings: TrainConfig) -> None:
@@ -137,7 +151,7 @@ def _run(settings: TrainConfig, folder: Path, resume: bool, quiet: bool) -> None
         for report in loop(settings, folder, resume, progress.say):
             progress.show(report)
     if not quiet:
-        typer.echo(folder / FILE)
+        tell_path(folder / FILE)
 
 
 class _Progress:
@@ -162,7 +176,7 @@ class _Progress:
 
     def say(self, note: str) -> None:
         if not self.quiet:
-            self.console.print(note, markup=False)
+            self.console.print(printable(note), markup=False)
 
     def show(self, report: Report) -> None:
         text = describe(report)

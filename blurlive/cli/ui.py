@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -28,7 +29,7 @@ class Talk:
             self._echo(json.dumps(dict(record)))
         elif not self.quiet:
             for path in paths:
-                self._echo(os.fsencode(path))  # names that are no Unicode, too
+                self._echo(os.fsencode(path))
 
     def error(self, message: str) -> None:
         """What is wrong, in one line whatever a file's name holds."""
@@ -85,6 +86,11 @@ class Talk:
             task = bars.add_task("frames", total=photos * frames)
             yield Bar(lambda done: bars.update(task, completed=done), frames)
         self.live = None
+
+
+def tell_path(path: Path) -> None:
+    """A result's path on standard output, byte by byte: names may be no Unicode."""
+    typer.echo(os.fsencode(path))
 
 
 def printable(text: str) -> str:

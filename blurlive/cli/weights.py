@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json as jsonlib
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from .ui import printable, tell_path
 
 
 class Network(StrEnum):
@@ -32,9 +35,10 @@ def list_() -> None:
         card = read_card(file)
         megabytes = file.stat().st_size / 1e6
         star = "*" if name == DEFAULT else " "
-        typer.echo(
-            f"{star} {name:<24} {megabytes:5.1f} MB  {card.about.get('licence', '?'):<14} {card.about.get('title', '')}"
+        licence, title = (
+            printable(str(card.about.get(key, default))) for key, default in (("licence", "?"), ("title", ""))
         )
+        typer.echo(f"{star} {name:<24} {megabytes:5.1f} MB  {licence:<14} {title}")
 
 
 @weights.command()
@@ -42,7 +46,7 @@ def path(name: Name = "", offline: Offline = False) -> None:
     """Where the file of a name or address is (downloads it if need be)."""
     from ..weights import find
 
-    typer.echo(find(name or None, offline=offline))
+    tell_path(find(name or None, offline=offline))
 
 
 @weights.command()
@@ -55,9 +59,9 @@ def download(name: Name) -> None:
 
     file = find(name)
     digest = verify(file)
-    licence = read_card(file).about.get("licence", "none stated, so ask their maker")
-    typer.echo(f"licence: {licence}\nsha256: {digest}", err=True)
-    typer.echo(file)
+    licence = read_card(file).about.get("licence") or "none stated, so ask their maker"
+    typer.echo(f"licence: {printable(str(licence))}\nsha256: {digest}", err=True)
+    tell_path(file)
 
 
 @weights.command()
@@ -67,7 +71,7 @@ def verify(name: Name = "", offline: Offline = False) -> None:
     from ..weights import verify as check
 
     file = find(name or None, offline=offline)
-    typer.echo(f"{check(file)}  {file}")
+    typer.echo(f"{check(file)}  ".encode() + os.fsencode(file))
 
 
 @weights.command()
@@ -81,7 +85,7 @@ def info(name: Name = "", offline: Offline = False, json: Annotated[bool, typer.
         typer.echo(jsonlib.dumps(about, indent=2))
         return
     for key, value in about.items():
-        typer.echo(f"{key}: {value}")
+        typer.echo(printable(f"{key}: {value}"))  # a stranger's file may hold marks that a terminal obeys
 
 
 @weights.command()
@@ -102,7 +106,7 @@ def convert(
     from ..weights import convert as turn
 
     turns = {Network.BLURLIVE: turn, Network.VGG16: pickles.convert_vgg, Network.LPIPS: pickles.convert_alexnet}
-    typer.echo(turns[network](source, target))
+    tell_path(turns[network](source, target))
 
 
 @weights.command()

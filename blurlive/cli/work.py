@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import BlurliveError, DeviceError, OutputError, WeightsError
 from .plan import STDOUT, Target
+from .ui import printable
 
 if TYPE_CHECKING:
     from ..clips import Frame
@@ -117,7 +118,7 @@ class Steps:
         result = work.result
         with result.telling():
             if self._recipe.skip_existing:
-                work.targets = _missing(work.targets, result)
+                work.targets = missing(work.targets, result)
             if not work.targets:
                 return None
             for target in work.targets:
@@ -172,13 +173,14 @@ def _network(netting: Netting, watch: Watch) -> Model:
         model = load(netting.weights, netting.device, netting.dtype, offline=netting.offline)
     extractor = model.extractor
     if str(netting.weights).startswith("hf://"):
-        watch.say(f"{netting.weights}: licence {extractor.card.about.get('licence', 'none stated')}")
+        licence = extractor.card.about.get("licence") or "none stated"
+        watch.say(printable(f"{netting.weights}: licence {licence}"))
     dtype = str(extractor.dtype).removeprefix("torch.")
     watch.detail(f"weights {extractor.card.file.name}, {extractor.device}, {dtype}, tiles of {extractor.tile}")
     return model
 
 
-def _missing(targets: list[Target], result: Result) -> list[Target]:
+def missing(targets: list[Target], result: Result) -> list[Target]:
     """The targets that are not there yet."""
     from ..writers import is_written
 

@@ -27,7 +27,7 @@ class PhotoBank:
     def __init__(self, folder: Path, split: str = "all", longest: int = 1280) -> None:
         # OpenCV's thread pool does not survive the fork into loader processes, and a crop is too small for it.
         cv2.setNumThreads(0)
-        names = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+        names = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
         names = chosen(names, split)
         decoded = (_read(p, longest) for p in names)
         self.photos = [photo for photo in decoded if photo is not None]

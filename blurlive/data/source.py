@@ -72,7 +72,7 @@ def recognise(path: Path) -> str:
 def _is_scene(files: list[Path]) -> bool:
     try:
         thumbnails = [_thumbnail(file) for file in files]
-    except (OSError, SyntaxError, Pillow.DecompressionBombError):
+    except Exception:  # damaged files draw Value, Type, Key and more errors from Pillow
         return False
     pairs = pairwise(thumbnails)
     alike = [a[0] == b[0] and _correlation(a[1], b[1]) > ALIKE for a, b in pairs]

@@ -170,7 +170,7 @@ def scene_folders(root: Path) -> list[Path]:
 def numbered(folder: Path) -> list[Path]:
     """Pictures of a folder that are called ``000001``, ``frame_1`` and the like, in the order of their numbers. A
     camera's ``IMG_0001`` is no frame: its neighbours are other photos."""
-    pictures = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    pictures = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     found = [(int(match[1]), path) for path in pictures if (match := NUMBERED.fullmatch(path.stem))]
     return [path for _, path in sorted(found)]
 

@@ -180,7 +180,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             for event in events:
                 self.wfile.write(json.dumps(event).encode() + b"\n")
-        except ConnectionError:
+        except (ConnectionError, TimeoutError):  # nobody is there to be told
             raise
         except Exception:
             self.wfile.write(b'{"error": "blurlive failed; its terminal says how"}\n')
@@ -189,7 +189,7 @@ class Handler(BaseHTTPRequestHandler):
     def _upload(self) -> bytes:
         """The body, of which no more is read than was announced and may be."""
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal():
+        if not length.isdecimal() or len(length) > 18:
             raise RefusedError(411, "An upload must say how long it is")
         if int(length) > MAX_BYTES:
             raise RefusedError(413, f"The photo has more than {MAX_BYTES >> 20} MB; make it smaller first")

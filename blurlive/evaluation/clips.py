@@ -13,6 +13,7 @@ blurred photo is the mean of the seven in linear light, rounded to 8 bit.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,14 +112,22 @@ def _walk(root: Path, folder: Path, gamma: float) -> Iterator[ClipSource]:
             yield from _video_windows(video, video.relative_to(root).with_suffix("").as_posix(), gamma)
 
 
-def _folders(folder: Path) -> Iterator[Path]:
-    """``folder`` and those inside it that may hold clips; nothing inside a clip folder."""
+def _folders(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[Path]:
+    """``folder`` and those inside it that may hold clips; nothing inside a clip folder, nor a link back ``above``."""
     yield folder
     if not _is_clip(folder):
-        inside = (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-        for path in sorted(inside, key=natural):
-            if path.name not in BLURRED_FOLDERS:
-                yield from _folders(path)
+        above = above | {os.path.realpath(folder)}
+        for path in _inside(folder):
+            if path.name not in BLURRED_FOLDERS and os.path.realpath(path) not in above:
+                yield from _folders(path, above)
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        found = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    except OSError as error:
+        raise DataError(f"{folder}: the folder cannot be read ({error.strerror}); make it readable first") from error
+    return sorted(found, key=natural)
 
 
 def _is_clip(folder: Path) -> bool:

@@ -23,7 +23,7 @@ VIDEOS = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"})
 
 def natural(path: Path) -> list[tuple[int, str]]:
     """Sort key that puts ``frame10`` after ``frame9``."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name) if part]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name) if part]
 
 
 def listed(folder: Path, suffixes: frozenset[str]) -> list[Path]:
@@ -37,10 +37,14 @@ def read_picture(path: Path) -> Image:
     byte, so no colour profile is applied. Raises DataError if it cannot be read or holds more than 8 bits a colour."""
     try:
         with Pillow.open(path) as picture:
-            if picture.mode.startswith(("I", "F")):
-                raise DataError(f"{path}: {picture.mode} pixels; the protocol scores 8-bit pictures, save it as 8 bit")
+            if picture.mode.startswith(("I", "F")) or ";16" in str(picture.tile):  # 16-bit RGB would be cut to 8
+                raise DataError(
+                    f"{path}: more than 8 bits a colour; the protocol scores 8-bit pictures, save it as 8 bit"
+                )
             return np.array(picture.convert("RGB"), np.uint8)
-    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # damaged files draw Type, Key, struct and more errors from Pillow
         raise DataError(f"{path}: cannot be read as a picture ({error}); replace the file") from error
 
 

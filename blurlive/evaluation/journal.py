@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError, UsageError
+from ..files import replaced_whole
 from .methods import Method
 from .protocol import Row
 
@@ -31,34 +34,38 @@ class Journal:
         self.rows: dict[Key, Row] = {}
         if resume and file is not None and file.exists():
             self.rows = {key(row): row for row in _read(file, settings)}
-        lines = [settings, *(row.as_dict() for row in self.rows.values())]
-        self._write("".join(json.dumps(line) + "\n" for line in lines), "w")
+        if file is not None:
+            lines = [settings, *(row.as_dict() for row in self.rows.values())]
+            with _on_disk(file), replaced_whole(file) as part:  # hours of rows must outlive a kill
+                part.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
     def add(self, row: Row) -> None:
         """Append a row; it is on disk when this returns."""
         self.rows[key(row)] = row
-        self._write(json.dumps(row.as_dict()) + "\n", "a")
+        if self.file is not None:
+            with _on_disk(self.file), self.file.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(row.as_dict()) + "\n")
 
     def of(self, clips: list[str], methods: list[Method]) -> list[Row]:
         """Rows of these clips and methods, in this order, as far as there are any."""
         keys = [(clip, method.name, method.source) for clip in clips for method in methods]
         return [self.rows[place] for place in keys if place in self.rows]
 
-    def _write(self, text: str, mode: str) -> None:
-        if self.file is None:
-            return
-        try:
-            with self.file.open(mode, encoding="utf-8") as stream:
-                stream.write(text)
-        except OSError as error:
-            raise OutputError(
-                f"{self.file}: cannot be written ({error.strerror}); choose another place for --json"
-            ) from error
+
+@contextmanager
+def _on_disk(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{file}: cannot be written ({error.strerror}); choose another place for --json") from error
 
 
 def _read(file: Path, settings: dict[str, Any]) -> list[Row]:
     """Rows of an earlier run. A line that a kill cut short is left out: its row is scored again."""
-    lines = [_parsed(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    try:
+        lines = [_parsed(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: cannot be read ({error}); remove it, or leave out --resume to start anew") from error
     if lines and lines[0] != settings:
         raise UsageError(f"{file}: scored under other settings ({lines[0]}); leave out --resume to start anew")
     return [row for row in map(_row, lines[1:]) if row is not None]

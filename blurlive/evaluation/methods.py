@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from ..errors import DataError, UsageError
+from ..files import sha256
 from .clips import Clip
 from .frames import FRAMES, VIDEOS, Image, read_seven
 
@@ -64,7 +65,9 @@ class Network:
 
         self.name = name
         self.extractor = Extractor(weights, device, dtype)
-        self.source = f"{weights or 'default weights'} ({str(self.extractor.dtype).removeprefix('torch.')})"
+        digest = sha256(self.extractor.card.file)[:12]  # the file may be another when an evaluation goes on
+        dtype = str(self.extractor.dtype).removeprefix("torch.")
+        self.source = f"{weights or 'default weights'} sha256 {digest} ({dtype})"
         self._one_at_a_time = Lock()  # memory for activations of one clip, not of one per worker
 
     def predict(self, clip: Clip) -> Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.table import Table
+from rich.text import Text
 
 from .report import Report
 from .summary import Gain, Summary
@@ -46,7 +47,7 @@ def _headline(report: Report) -> Table:
     for summary in report.summaries:
         low, high = summary.interval
         table.add_row(
-            summary.method,
+            Text(summary.method),
             number(summary.forward["psnr"]),
             number(summary.best["psnr"]),
             f"{low:.2f} to {high:.2f}",
@@ -67,7 +68,9 @@ def _others(report: Report) -> Table:
         best = summary.best
         parts = [best["psnr.centre"], best["ssim.centre"], best["psnr.ends"], best["ssim.ends"], best["pooled"]]
         figures = [number(value, 4 if i in (1, 3) else 2) for i, value in enumerate(parts)]
-        table.add_row(summary.method, *figures, number(summary.windows), number(summary.reblur), number(best["warp"]))
+        table.add_row(
+            Text(summary.method), *figures, number(summary.windows), number(summary.reblur), number(best["warp"])
+        )
     return table
 
 
@@ -77,7 +80,7 @@ def _groups(report: Report) -> Table:
         "Gain over the blurred photo in dB: mean (worst)", *(f"{name} x{gain.clips}" for name, gain in first.items())
     )
     for summary in report.summaries:
-        table.add_row(summary.method, *(_gain(summary.groups[name]) for name in first))
+        table.add_row(Text(summary.method), *(_gain(summary.groups[name]) for name in first))
     return table
 
 
@@ -88,14 +91,14 @@ def _gain(gain: Gain) -> str:
 def _frames(report: Report) -> Table:
     table = _table("PSNR by frame, better of two orders", *(str(i + 1) for i in range(7)))
     for summary in report.summaries:
-        table.add_row(summary.method, *(number(value) for value in summary.frames_psnr))
+        table.add_row(Text(summary.method), *(number(value) for value in summary.frames_psnr))
     return table
 
 
 def _wins(report: Report) -> Table:
     table = _table("Clips on which the row beats the column", *(summary.method for summary in report.summaries))
     for summary in report.summaries:
-        table.add_row(summary.method, *_beaten(summary, report))
+        table.add_row(Text(summary.method), *_beaten(summary, report))
     return table
 
 
@@ -106,8 +109,9 @@ def _beaten(summary: Summary, report: Report) -> Iterator[str]:
 
 
 def _table(title: str, *columns: str) -> Table:
+    """A table to be filled; names of methods and groups are text, whatever brackets they hold, and no markup."""
     table = Table(title=title, title_justify="left")
     table.add_column("method")
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(Text(column), justify="right")
     return table

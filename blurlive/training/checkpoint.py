@@ -93,9 +93,18 @@ def read_about(folder: Path) -> dict[str, str]:
 
 
 def _about(metadata: dict[str, str] | None, file: Path) -> dict[str, str]:
-    if not metadata or not {"step", "config"} <= metadata.keys():
+    if not metadata or not {"step", "config"} <= metadata.keys() or not _sound(metadata):
         raise DataError(f"{file}: is no checkpoint of a run; give the folder of a run that saved one")
     return metadata
+
+
+def _sound(metadata: Mapping[str, str]) -> bool:
+    """Whether what a run notes is JSON of the kind that it writes: nothing in the file guards it against damage."""
+    kinds = {"step": int, "config": dict, "world": int, "used": dict}
+    try:
+        return all(isinstance(json.loads(metadata[name]), kinds[name]) for name in kinds if name in metadata)
+    except ValueError:
+        return False
 
 
 def step_of(about: Mapping[str, str]) -> int:

@@ -15,8 +15,8 @@ from pydantic.dataclasses import dataclass as validated
 from ..data.source import KINDS
 from ..data.synthesis import SceneSpec
 from ..errors import ConfigError
-from ..models.restorer import RestorerConfig
-from .initial import architecture
+from ..models.restorer import RestorerConfig, restorer_config
+from .initial import architecture, licence
 from .recipes import recipe_values
 from .stages import STAGES
 
@@ -68,7 +68,8 @@ class TrainConfig:
     or ``hf://`` address; ``flow_net`` the same but for ``derivatives``. ``frames_from`` says which seven frames stages
     2 and 3 average: those that the previous stage ``recovered`` (the paper's) or the ``sharp`` ones. ``gamma`` is that
     average's. ``triples`` is how many of the nine (Eq. 7) each step draws. ``bf16`` is ``auto``, ``on`` or ``off``.
-    ``tensorboard`` writes event files beside the run's own record.
+    ``tensorboard`` writes event files beside the run's own record. ``licence`` is what exported weights say they are
+    under: unless set, that of ``init``; empty, they say none, and ``weights publish`` asks for one.
     """
 
     stage: str = "base"
@@ -91,17 +92,26 @@ class TrainConfig:
     validate_every: int = 250
     save_minutes: float = 3.0
     tensorboard: bool = False
+    licence: str = ""
 
 
-FREE_TO_CHANGE = {"steps", "log_every", "validate_every", "save_minutes", "tensorboard", "device", "bf16"}
+FREE_TO_CHANGE = {"steps", "log_every", "validate_every", "save_minutes", "tensorboard", "licence", "device", "bf16"}
 """What ``--resume`` may change, beside ``data.path`` and ``data.workers``: nothing that the batches depend on."""
+
+
+LEAST = {
+    **dict.fromkeys(("steps", "data.batch", "log_every", "validate_every", "triples"), 1),
+    **dict.fromkeys(("seed", "data.workers", "data.validation"), 0),
+    **dict.fromkeys(("optim.muon", "optim.adamw", "optim.critic", "optim.director", "optim.clip"), 0),
+}
 
 
 def read_config(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
     """The recipe's values, then the TOML file, then ``overrides`` (dotted names). Raises :class:`ConfigError` naming
     the key.
 
-    A run with ``init`` takes over the architecture of what it starts from, unless it sets ``model`` itself.
+    A run with ``init`` takes over the architecture of what it starts from, unless it sets ``model`` itself, and the
+    licence, unless it sets ``licence``.
     """
     given = _read_toml(file) if file else {}
     for name, value in (overrides or {}).items():
@@ -109,6 +119,8 @@ def read_config(file: Path | None = None, overrides: Mapping[str, Any] | None = 
     values = recipe_values(str(given.get("recipe", "blurlive")), str(given.get("stage", "base")))
     if given.get("init") and "model" not in given:
         values["model"] = architecture(str(given["init"])).as_dict()
+    if given.get("init") and "licence" not in given:
+        values["licence"] = licence(str(given["init"]))
     return _validated(_merged(values, given), str(file or "configuration"))
 
 
@@ -137,10 +149,15 @@ def to_toml(config: TrainConfig) -> str:
 
 def _toml(values: Mapping[str, Any], above: tuple[str, ...]) -> list[str]:
     tables = {key: value for key, value in values.items() if isinstance(value, dict)}
-    rows = [f"{key} = {json.dumps(value)}" for key, value in values.items() if key not in tables]
+    rows = [f"{key} = {_toml_value(value)}" for key, value in values.items() if key not in tables]
     for key, table in tables.items():
         rows += ["", f"[{'.'.join((*above, key))}]", *_toml(table, (*above, key))]
     return rows
+
+
+def _toml_value(value: Any) -> str:
+    """As JSON writes it, but for two things: TOML has no surrogate pairs, and escapes DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _validated(values: dict[str, Any], where: str) -> TrainConfig:
@@ -171,9 +188,14 @@ def _sensible(config: TrainConfig, where: str) -> None:
             raise ConfigError(f"{where}: {name}: is {value!r}; use {', '.join(map(str, allowed))}")
     if config.data.size < 32 or config.data.size % 16:
         raise ConfigError(f"{where}: data.size: is {config.data.size}; use a multiple of 16 of at least 32")
-    for name in ("steps", "data.batch", "log_every", "validate_every", "triples"):
-        if _get(values, name) < 1:
-            raise ConfigError(f"{where}: {name}: is {_get(values, name)}; use 1 or more")
+    for name, least in LEAST.items():
+        if _get(values, name) < least:
+            raise ConfigError(f"{where}: {name}: is {_get(values, name)}; use {least} or more")
+    _sensible_scene(config, where)
+    try:
+        restorer_config(values["model"])
+    except ValueError as error:
+        raise ConfigError(f"{where}: model: {error}") from error
     unknown = set(config.losses) - set(STAGES[config.stage].terms)
     if unknown:
         has = ", ".join(STAGES[config.stage].terms)
@@ -184,9 +206,20 @@ def _sensible(config: TrainConfig, where: str) -> None:
         raise ConfigError(f"{where}: stage {config.stage} starts from the stage before it; give its run with --init")
 
 
+def _sensible_scene(config: TrainConfig, where: str) -> None:
+    scene = config.data.scene
+    for name, odds in (("exposures", scene.exposures), ("objects", scene.objects)):
+        if min(odds, default=-1) < 0 or abs(sum(odds) - 1) > 1e-8:
+            raise ConfigError(f"{where}: data.scene.{name}: is {list(odds)}; use odds that add up to 1")
+    if not 0 < scene.motion.shortest <= scene.motion.longest:
+        raise ConfigError(f"{where}: data.scene.motion: use lengths so that 0 < shortest <= longest")
+    if config.gamma <= 0:
+        raise ConfigError(f"{where}: gamma: is {config.gamma}; use 1, the plain average, or 2.2")
+
+
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text())
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{file}: no such configuration file; check its name") from None
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -26,6 +26,7 @@ from ..data.source import Photos
 from ..data.synthesis import SceneSpec
 from ..models.director import CELL, TURNS, Director, cells, direction, line, statistics
 from ..models.restorer import Restorer, RestorerConfig
+from .journal import make_folder_of
 from .optim import Muon, remember_rates, scale_rates, split
 
 PART = 8
@@ -70,6 +71,7 @@ def train_director(
     Raises :class:`DataError` without photos, :class:`OutputError` if the file cannot be written.
     """
     plan = training or DirectorTraining()
+    make_folder_of(file)
     random = torch.Generator().manual_seed(plan.seed)
     torch.manual_seed(plan.seed)
     train = gather(photos, "train", plan.examples, plan, plan.seed)

@@ -16,14 +16,14 @@ from .initial import initial
 FILE = "weights.safetensors"
 
 
-def export(folder: Path, file: Path | None = None) -> Path:
+def export(folder: Path, file: Path | None = None, licence: str | None = None) -> Path:
     """Write the averaged weights of the run in ``folder`` to ``file`` (``folder/weights.safetensors``), whole or not
-    at all.
+    at all; under ``licence``, if it is to be another than the run's.
 
     Raises :class:`DataError` if there is no checkpoint, :class:`OutputError` if the file cannot be written.
     """
     about = checkpoint.read_about(folder)
-    config = stored_config(about)
+    config = stored_config(about, {} if licence is None else {"licence": licence})
     net: Restorer = initial(str(folder))
     target = file or folder / FILE
     weights.save(net, target, describe(config, checkpoint.step_of(about), about))
@@ -41,6 +41,7 @@ def describe(config: TrainConfig, step: int, about: dict[str, str]) -> dict[str,
         "steps": step,
         "images": step * config.data.batch * world,
         "data": config.data.path.name,
+        **({"licence": config.licence} if config.licence else {}),
         "seed": config.seed,
         "init": Path(config.init).name,
         "losses": config.losses,

@@ -26,6 +26,7 @@ from ..data.synthesis import SceneSpec
 from ..devices import choose_device
 from ..losses import flow_error
 from ..models.flow import FlowConfig, FlowNet
+from .journal import make_folder_of
 from .optim import Muon, remember_rates, scale_rates, split
 from .teachers import save_flow
 
@@ -57,6 +58,7 @@ def train_flow(
     Raises :class:`DataError` without photos, :class:`OutputError` if the file cannot be written.
     """
     plan = training or FlowTraining()
+    make_folder_of(file)
     torch.manual_seed(plan.seed)
     bank, device = PhotoBank(photos, "train"), choose_device(plan.device)
     net = FlowNet(config).to(device)

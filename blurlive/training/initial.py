@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from .. import weights
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from ..models.restorer import Restorer, RestorerConfig, restorer_config
 from . import checkpoint
 
@@ -18,7 +18,19 @@ def architecture(address: str) -> RestorerConfig:
         return weights.read_card(weights.find(address)).config
     if not (folder / checkpoint.NAME).is_file():
         return weights.read_card(_exported(folder)).config
-    return restorer_config(json.loads(checkpoint.read_about(folder)["config"])["model"])
+    try:
+        return restorer_config(json.loads(checkpoint.read_about(folder)["config"])["model"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{folder / checkpoint.NAME}: is damaged ({error!r}); give another run to --init") from error
+
+
+def licence(address: str) -> str:
+    """What ``address`` is under, as it says itself; nothing if it says none."""
+    folder = Path(address)
+    if (folder / checkpoint.NAME).is_file():
+        return str(json.loads(checkpoint.read_about(folder)["config"]).get("licence", ""))
+    file = _exported(folder) if folder.is_dir() else weights.find(address)
+    return str(weights.read_card(file).about.get("licence") or "")
 
 
 def initial(address: str) -> Restorer:

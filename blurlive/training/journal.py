@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image as Pillow
 
-from ..errors import DataError
+from ..errors import DataError, OutputError
 from ..files import replaced_whole
 from .curves import draw_curves
 
@@ -67,6 +67,14 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
         except ValueError:
             return
+
+
+def make_folder_of(file: Path) -> None:
+    """The folder that a result will need, before hours of work. Raises :class:`OutputError`."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{file}: cannot be written ({error.strerror}); choose another folder") from error
 
 
 @contextmanager

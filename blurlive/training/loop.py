@@ -22,7 +22,7 @@ from .export import export
 from .journal import Journal, Report
 from .ranks import Ranks, join, leave
 from .run import Run
-from .validation import sample_sheet, validate, validation_set
+from .validation import PART, sample_sheet, validate, validation_set
 
 __all__ = ["Report", "Run", "train"]
 
@@ -108,7 +108,12 @@ class _Keeper:
         self.board = Board(run.folder, run.step) if self.leads and run.config.tensorboard else None
 
     def notes(self) -> list[str]:
-        few = "nothing is held out: too little data to spare any, so there are no validation figures"
+        asked = (
+            f"data.validation is below {PART}"
+            if self.run.config.data.validation < PART
+            else "too little data to spare any"
+        )
+        few = f"nothing is held out: {asked}, so there are no validation figures"
         return [few] if self.leads and not self.held_out else []
 
     def figures(self, last: bool) -> dict[str, float] | None:

@@ -15,6 +15,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ..devices import choose_device
+from ..errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -43,16 +44,22 @@ class Ranks:
 
 def join(device: str = "auto") -> Ranks:
     """Join the processes that ``torchrun`` started; alone without it. Each takes a GPU of its own where there are
-    any."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    any. Raises :class:`UsageError` where the environment holds some of what ``torchrun`` sets, and makes no sense."""
+    said = os.environ.get("WORLD_SIZE", "1")
+    if not said.isdecimal() or int(said) < 1:
+        raise UsageError(f"WORLD_SIZE={said}: not a number of processes; unset it, or start them with torchrun")
+    world = int(said)
     chosen = choose_device(device)
     if world == 1:
         return Ranks(device=chosen)
     if chosen.type == "cuda" and chosen.index is None:
-        chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(chosen)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        try:
+            dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        except ValueError as error:  # RANK, MASTER_ADDR or MASTER_PORT is missing
+            raise UsageError(f"WORLD_SIZE={said}: {error}; unset it, or start the processes with torchrun") from error
     return Ranks(dist.get_rank(), world, chosen)
 
 

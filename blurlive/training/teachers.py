@@ -93,7 +93,7 @@ def load_flow(file: Path) -> FlowNet:
         with torch.device("meta"):  # no memory for what a damaged file may ask for
             net = FlowNet(FlowConfig(**sizes))
         net.load_state_dict(tensors, assign=True)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(f"{file}: its tensors do not fit the network it describes ({reason})") from error
     return net

@@ -95,13 +95,17 @@ def part(name: str, seed: int, count: int) -> int:
     shared = mmap.mmap(-1, 16 + LARGEST)  # findings, length of the input at work, the input
     child = os.fork()
     if child == 0:
-        _work(name, seed, count, shared)
-        os._exit(0)
+        try:
+            _work(name, seed, count, shared)
+            os._exit(0)
+        finally:
+            os._exit(1)
     _, status = os.waitpid(child, 0)
     found, size = (int.from_bytes(shared[at : at + 8], "little") for at in (0, 8))
-    if not os.WIFSIGNALED(status):
+    if status == 0:
         return found
-    keep(shared[16 : 16 + size], f"killed by {signal.Signals(os.WTERMSIG(status)).name}")
+    ended = f"killed by {signal.Signals(os.WTERMSIG(status)).name}" if os.WIFSIGNALED(status) else "ended the process"
+    keep(shared[16 : 16 + size], ended)
     return found + 1
 
 

@@ -58,6 +58,7 @@ async function picture(id, index, signal) {
 async function make(photo) {
   job?.abort();
   const { signal } = (job = new AbortController());
+  const before = clip;
   $("alert").hidden = true;
   try {
     if (photo.size > LONGEST) throw new Error(`${photo.name}: has more than ${LONGEST >> 20} MB; make the photo smaller first`);
@@ -66,9 +67,10 @@ async function make(photo) {
     const query = new URLSearchParams({ name: photo.name, iters: chosen("iters") });
     const response = await answer(await fetch(`clips?${query}`, { method: "POST", body: photo, signal }));
     for await (const event of lines(response.body)) await take(event, photo, signal);
-    if (clip?.frames.length !== clip?.count) throw new TypeError("cut short");
+    if (clip === before || clip.frames.length !== clip.count) throw new TypeError("cut short");
     finish();
   } catch (error) {
+    if (signal.aborted) return; // the next photo has taken over
     if (!clip) $("clip").hidden = true;
     complain(error);
   }

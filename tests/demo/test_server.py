@@ -1,51 +1,27 @@
-"""The demo: its server by requests that a browser would not send too, and its page in a real browser."""
+"""The server, by requests that a browser would not send too."""
 
 from __future__ import annotations
 
 import io
 import json
-import signal
 import socket
-import subprocess
-import sys
 import zipfile
-from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from threading import Thread
-from urllib.request import urlopen
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-import blurlive
 from blurlive.demo import jobs
 from blurlive.demo.server import Server, is_trusted
 from blurlive.errors import UsageError
 
-from .browser import Browser, find, until
-from .conftest import random_photo
-from .test_cli import ENV, one_line
-from .test_cli import blurlive as command
-
-PROGRAM = find()
-in_browser = pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")
-
-
-@pytest.fixture(scope="module")
-def server(tiny_weights: Path) -> Iterator[Server]:
-    model = blurlive.load(tiny_weights, "cpu", "fp32")
-    with Server("127.0.0.1", 0, jobs.Jobs(model, max_side=40)) as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        yield server
-        server.shutdown()
-
-
-def png(height: int = 24, width: int = 32) -> bytes:
-    file = io.BytesIO()
-    Pillow.fromarray(random_photo(height, width)).save(file, "PNG")
-    return file.getvalue()
+from ..browser import until
+from ..test_cli import blurlive as command
+from ..test_cli import one_line
+from .conftest import png
 
 
 def ask(
@@ -206,97 +182,3 @@ def test_a_port_that_is_taken_is_one_line(server: Server, tmp_path: Path) -> Non
     done = command("demo", "--weights", "nowhere.safetensors", cwd=tmp_path)
     assert done.returncode == 4
     assert "nowhere.safetensors" in one_line(done)
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    assert PROGRAM is not None
-    browser = Browser(PROGRAM, tmp_path_factory.mktemp("browser"))
-    yield browser
-    browser.close()
-
-
-@pytest.fixture
-def browser(chromium: Browser, server: Server) -> Iterator[Browser]:
-    chromium.open(server.url)
-    yield chromium
-    assert chromium.errors == []
-
-
-READY = "!document.querySelector('#downloads button').disabled"
-FRAME = "document.querySelector('#picture').dataset.frame"
-
-
-@in_browser
-def test_the_page_plays_scrubs_flips_zooms_and_downloads(browser: Browser, tmp_path: Path) -> None:
-    (tmp_path / "my photo.png").write_bytes(png())
-    browser.give("#file", tmp_path / "my photo.png")
-    browser.wait(READY)
-    browser.wait(f"{FRAME} === '3'")  # it plays
-    browser.run(
-        "document.querySelector('#frame').value = 2; document.querySelector('#frame').dispatchEvent(new Event('input'))"
-    )
-    assert browser.run(f"[{FRAME}, document.querySelector('#count').textContent]") == ["2", "2 / 7"]
-    browser.key("ArrowRight")
-    assert browser.run(FRAME) == "3"
-    browser.run("document.querySelector('#flip').click()")
-    assert browser.run(f"[{FRAME}, document.querySelector('#count').textContent]") == ["3", "5 / 7"]
-    browser.key("ArrowLeft")
-    assert browser.run(FRAME) == "4"
-    left, top, width, height = browser.run(
-        "(({x, y, width, height}) => [x, y, width, height])(canvas.getBoundingClientRect())"
-    )
-    browser.drag(
-        (left + width / 2, top + height / 2),
-        (left + width * 0.6, top + height * 0.6),
-        (left + width - 2, top + height - 2),
-    )
-    assert browser.run("view.x >= 15 && view.y >= 11 && view.w <= 17")
-    browser.key("Escape")
-    assert browser.run("view.w") == 32
-    browser.run("document.querySelector('button[value=gif]').click()")
-    until(lambda: (browser.folder / "my photo.gif").exists(), "a download")
-    with Pillow.open(browser.folder / "my photo.gif") as gif:
-        assert (gif.n_frames, gif.size) == (7, (32, 24))
-
-
-@in_browser
-def test_the_page_says_what_is_wrong_and_takes_the_next_photo(browser: Browser, tmp_path: Path) -> None:
-    (tmp_path / "note.jpg").write_text("hello")
-    browser.give("#file", tmp_path / "note.jpg")
-    browser.wait("!document.querySelector('#alert').hidden")
-    assert browser.run("document.querySelector('#alert').textContent").startswith("note.jpg: is not a photo")
-    assert browser.run("document.querySelector('#clip').hidden")
-    (tmp_path / "photo.png").write_bytes(png(16, 16))
-    browser.give("#file", tmp_path / "photo.png")
-    browser.wait(READY)
-    assert browser.run("document.querySelector('#alert').hidden")
-    browser.run("document.querySelector('input[name=iters][value=\"2\"]').click()")
-    browser.wait(f"{READY} && document.querySelector('#frame').max === '42'")
-
-
-@in_browser
-def test_every_control_has_a_name_and_the_page_fits_a_phone(browser: Browser) -> None:
-    browser.resize(360, 640)
-    browser.run("Object.assign(document.querySelector('#clip'), {hidden: false, inert: false})")
-    assert browser.run("document.documentElement.scrollWidth") <= 360
-    nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
-    controls = [
-        n for n in nodes if n.get("role", {}).get("value") in ("button", "slider", "radio", "image", "progressbar")
-    ]
-    assert len(controls) > 15
-    assert [n["role"]["value"] for n in controls if not n.get("name", {}).get("value")] == []
-
-
-def test_control_c_ends_it_quietly(tmp_path: Path, tiny_weights: Path) -> None:
-    arguments = [sys.executable, "-m", "blurlive", "demo", "--port", "0", "--weights", str(tiny_weights)]
-    process = subprocess.Popen(
-        arguments, cwd=tmp_path, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    url = process.stdout.readline().strip()
-    with urlopen(url, timeout=30) as page:
-        assert "shrunk to 1024 pixels on a side" in page.read().decode()
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert (process.returncode, "Traceback" in errors) == (130, False)

@@ -1,0 +1,103 @@
+"""Photos of every kind, files made by hand where Pillow cannot write them."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from blurlive.image import load_photo
+
+RGB = np.array(
+    [[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[255, 255, 255], [128, 128, 128], [0, 0, 0]]], np.uint8
+)  # 3 wide, 2 high: a photo that cannot be mistaken for its transpose
+
+
+DISPLAY_P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
+
+
+QUALITY: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 95}, "AVIF": {"quality": 95}}
+
+
+def saved(image: Image.Image, format: str, **options: Any) -> io.BytesIO:
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file
+
+
+def png(colour_type: int, depth: int, rows: list[bytes], width: int, *chunks: tuple[bytes, bytes]) -> io.BytesIO:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, len(rows), depth, colour_type, 0, 0, 0)
+    data = zlib.compress(b"".join(b"\0" + row for row in rows))
+    parts = [(b"IHDR", header), *chunks, (b"IDAT", data), (b"IEND", b"")]
+    return io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts))
+
+
+def tiff(samples: NDArray[Any], photometric: int, *, order: str = "<", planar: bool = False, **tags: int) -> io.BytesIO:
+    """An uncompressed TIFF of ``samples (H, W, C)``, laid out as TIFF 6.0 says."""
+    height, width, channels = samples.shape
+    planes = np.moveaxis(samples, -1, 0) if planar else samples[None]
+    data = b"".join(plane.astype(samples.dtype.newbyteorder(order)).tobytes() for plane in planes)
+    bits = tags.pop("bits", samples.dtype.itemsize * 8)
+    kind = {"u": 1, "i": 2, "f": 3}[samples.dtype.kind]
+    strips = len(planes)
+    fields = [
+        (256, width), (257, height), (258, *[bits] * channels), (259, 1), (262, photometric),
+        (273, *[8 + n * (len(data) // strips) for n in range(strips)]), (277, channels), (278, height),
+        (279, *[len(data) // strips] * strips), (284, 2 if planar else 1), (339, *[kind] * channels),
+        *((int(tag), value) for tag, value in tags.items()),
+    ]  # fmt: skip
+    return io.BytesIO(_tiff_header(order, 8 + len(data)) + data + _tiff_directory(order, fields, 8 + len(data)))
+
+
+def _tiff_header(order: str, directory: int) -> bytes:
+    return (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", directory)
+
+
+def _tiff_directory(order: str, fields: list[tuple[int, ...]], at: int) -> bytes:
+    entries, beyond = b"", b""
+    end = at + 2 + 12 * len(fields) + 4
+    for tag, *values in sorted(fields):
+        packed = struct.pack(f"{order}{len(values)}I", *values)
+        if len(values) > 1:
+            packed, beyond = struct.pack(order + "I", end + len(beyond)), beyond + packed
+        entries += struct.pack(order + "HHI", tag, 4, len(values)) + packed
+    return struct.pack(order + "H", len(fields)) + entries + b"\0\0\0\0" + beyond
+
+
+def icc(space: bytes, primaries: tuple[tuple[float, ...], ...] = (), gamma: float | None = 2.2) -> bytes:
+    """A small ICC version 2 profile: a matrix and one curve for RGB, the curve alone for grey; None: that of sRGB."""
+
+    def xyz(values: tuple[float, ...]) -> bytes:
+        return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(value * 65536) for value in values))
+
+    x = np.linspace(0, 1, 1024)
+    table = np.rint(65535 * np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)).astype(">u2")
+    points = table.tobytes() if gamma is None else struct.pack(">H2x", round(gamma * 256))
+    curve = b"curv\0\0\0\0" + struct.pack(">I", 1024 if gamma is None else 1) + points
+    tags = [(b"wtpt", xyz((0.9642, 1.0, 0.8249)))]
+    tags += [(b"kTRC", curve)] if space == b"GRAY" else []
+    for name, primary in zip("rgb", primaries, strict=False):
+        tags += [(name.encode() + b"XYZ", xyz(primary)), (name.encode() + b"TRC", curve)]
+    index, body, at = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
+    for name, data in tags:
+        index += name + struct.pack(">2I", at + len(body), len(data))
+        body += data
+    head = struct.pack(">I4sI4s4s4s", at + len(body), b"lcms", 0x02100000, b"mntr", space, b"XYZ ")
+    head = head.ljust(36, b"\0") + b"acsp".ljust(32, b"\0") + struct.pack(">3i", 63190, 65536, 54061)
+    return head.ljust(128, b"\0") + index + body
+
+
+def pixels(file: io.BytesIO, **options: Any) -> NDArray[np.uint8]:
+    photo = load_photo(file, **options)
+    assert photo.pixels.dtype == np.uint8
+    assert photo.pixels.flags.c_contiguous
+    assert photo.pixels.flags.writeable
+    return photo.pixels

@@ -1,0 +1,64 @@
+"""bf16, and the networks that are trained by themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from blurlive import weights
+from blurlive.errors import WeightsError
+from blurlive.models.flow import FlowConfig
+from blurlive.models.generator import GeneratorConfig
+from blurlive.models.restorer import RestorerConfig
+from blurlive.training.director import (
+    DirectorTraining,
+    gather,
+    relative_error,
+    train_director,
+)
+from blurlive.training.flow import FlowTraining, compare, train_flow
+from blurlive.training.run import Run
+from blurlive.training.teachers import FLOW_FORMAT, load_flow
+
+from .conftest import finish, small
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_bf16_trains_too(tmp_path: Path, photos: Path) -> None:
+    assert finish(small(photos, steps=2, bf16="on"), tmp_path)[-1].losses["frames"] < 1
+
+
+def test_the_flow_network_can_be_trained_and_measured(tmp_path: Path, photos: Path) -> None:
+    plan = FlowTraining(steps=2, size=64, batch=2, workers=0, device="cpu")
+    tiny = FlowConfig(widths=(4, 4, 4), reach=1, hidden=(4, 4, 4))
+    steps = list(train_flow(photos, tmp_path / "flow.safetensors", plan, tiny, every=1))
+    assert [step for step, _ in steps] == [1, 2]
+    errors = compare(load_flow(tmp_path / "flow.safetensors"), photos, pairs=2, size=64)
+    assert errors["ours"] == pytest.approx(errors["zero"], rel=0.2)  # two steps from "nothing moves"
+    assert 0 < errors["dis"] != errors["zero"]
+
+
+def test_the_director_can_be_trained_alone_and_is_what_a_run_starts_from(tmp_path: Path, photos: Path) -> None:
+    plan = DirectorTraining(steps=60, examples=32, held_out=8, size=64, batch=8, workers=0, muon=0.0, adamw=0.01)
+    sizes = RestorerConfig(GeneratorConfig(widths=(8, 8, 8, 8)), small(photos).model.director)
+    file = tmp_path / "director.safetensors"
+    steps = [step for step, _ in train_director(photos, file, plan, sizes)]
+    assert steps[-1] == 60
+    seen = gather(photos, "train", 32, plan, plan.seed)
+    director = weights.load(file)[0].director
+    assert director is not None
+    assert relative_error(director, seen) < 0.8  # 1 is "nothing moves"
+    run = Run(small(photos, init=str(file), losses__direction=0, model=sizes), tmp_path / "run")
+    assert not any(p.requires_grad for p in run.net.director.parameters())  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("architecture", ["[1]", "{", "null", '{"widths": [0]}'])
+def test_a_damaged_flow_network_is_one_error(tmp_path: Path, architecture: str) -> None:
+    file = tmp_path / "flow.safetensors"
+    save_file({"x": torch.zeros(1)}, file, {"format": FLOW_FORMAT, "architecture": architecture})
+    with pytest.raises(WeightsError, match=r"flow\.safetensors"):
+        load_flow(file)

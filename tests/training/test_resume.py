@@ -1,0 +1,147 @@
+"""Runs that are killed, repeated, or end for a reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+
+from blurlive.errors import ConfigError, DataError, OutputError
+from blurlive.training import checkpoint
+from blurlive.training.config import stored_config, to_toml
+from blurlive.training.loop import train
+
+from .conftest import ROOT, finish, small, tensors
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def same(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(value, b[name]) for name, value in a.items())
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from blurlive.training import config, loop
+torch.set_num_threads(1)
+settings = config.read_config(Path(sys.argv[1]))
+folder, kill_at = Path(sys.argv[2]), int(sys.argv[3])
+resume = (folder / "checkpoint.safetensors").exists()
+for report in loop.train(settings, folder, resume):
+    if report.step == kill_at and os.environ.get("RANK", "0") == "0":
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def start(script: Path, *arguments: object, processes: int = 1) -> int:
+    many = [
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--local-addr",
+        "127.0.0.1",
+        "--nproc-per-node",
+        str(processes),
+    ]
+    command = [sys.executable, *(many if processes > 1 else []), str(script), *map(str, arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, env=environment, capture_output=True, timeout=240, check=False).returncode
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_killed_run_goes_on_to_the_bit(tmp_path: Path, photos: Path, processes: int) -> None:
+    script, settings = tmp_path / "killed.py", tmp_path / "run.toml"
+    script.write_text(KILLED)
+    settings.write_text(to_toml(small(photos, log_every=1)))
+    assert start(script, settings, tmp_path / "straight", 0, processes=processes) == 0
+    status = start(script, settings, tmp_path / "killed", 3, processes=processes)
+    assert status == (-signal.SIGKILL if processes == 1 else 1)
+    assert checkpoint.step_of(checkpoint.read_about(tmp_path / "killed")) == 2
+    assert start(script, settings, tmp_path / "killed", 0, processes=processes) == 0
+    assert same(tensors(tmp_path / "straight"), tensors(tmp_path / "killed"))
+    rows = [[json.loads(row) for row in (tmp_path / name / "metrics.jsonl").open()] for name in ("straight", "killed")]
+    losses = [[(row["step"], row["losses"]) for row in run] for run in rows]
+    assert losses[0] == losses[1]
+    assert [row["step"] for row in rows[1]] == [1, 2, 3, 4]
+    assert rows[0][-1]["images"] == 4 * 2 * processes
+
+
+def test_one_process_resumes_mid_way_in_this_one(tmp_path: Path, photos: Path) -> None:
+    config = small(photos)
+    finish(config, tmp_path / "straight")
+    going = train(config, tmp_path / "stopped")
+    assert next(going).step == 2
+    going.close()  # before the checkpoint of step 2: step 1 is the last
+    assert checkpoint.step_of(checkpoint.read_about(tmp_path / "stopped")) == 1
+    finish(config, tmp_path / "stopped", resume=True)
+    assert same(tensors(tmp_path / "straight"), tensors(tmp_path / "stopped"))
+
+
+def test_the_seed_decides_everything(tmp_path: Path, photos: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        finish(small(photos, seed=seed, steps=1), tmp_path / name)
+    a, b, c = (tensors(tmp_path / name) for name in "abc")
+    assert same(a, b)
+    assert not same(a, c)
+
+
+def test_a_run_is_not_overwritten(tmp_path: Path, photos: Path) -> None:
+    finish(small(photos, steps=1), tmp_path)
+    with pytest.raises(OutputError, match="--resume"):
+        finish(small(photos, steps=1), tmp_path)
+
+
+def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(tmp_path: Path, photos: Path) -> None:
+    going = train(small(photos, log_every=1, optim__adamw=1e38, optim__clip=0, steps=50), tmp_path)
+    with pytest.raises(DataError, match=r"not finite|is nan|is inf"):
+        list(going)
+    assert all(torch.isfinite(value).all() for name, value in tensors(tmp_path).items() if name.startswith("optim"))
+    assert not (tmp_path / "weights.safetensors").exists()
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish(small(photos, steps=2), tmp_path)
+    kept = tensors(tmp_path)
+
+    def full(_: object, part: Path, __: object) -> None:
+        part.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(DataError, match=r"No space left.*previous one is kept"):
+        finish(small(photos, steps=3), tmp_path, resume=True)
+    assert same(kept, tensors(tmp_path))
+    assert not list(tmp_path.glob("*part*"))
+
+
+def test_resuming_with_other_networks_or_processes_is_refused(tmp_path: Path, photos: Path) -> None:
+    finish(small(photos, steps=1), tmp_path)
+    wide = small(photos, model__generator__widths=[16, 16, 16, 16])
+    with pytest.raises(DataError, match="does not fit"):
+        finish(wide, tmp_path, resume=True)
+    about = checkpoint.read_about(tmp_path) | {"world": "4"}
+    checkpoint.write_whole(tmp_path / checkpoint.NAME, tensors(tmp_path), about)
+    with pytest.raises(ConfigError, match="4 processes"):
+        finish(small(photos, steps=2), tmp_path, resume=True)
+
+
+def test_a_checkpoint_without_the_newer_notes_goes_on(tmp_path: Path, photos: Path) -> None:
+    finish(small(photos, steps=1), tmp_path)
+    about = checkpoint.read_about(tmp_path)
+    old = {
+        name: value for name, value in json.loads(about["config"]).items() if name not in {"recipe", "init", "features"}
+    }
+    notes = {"step": about["step"], "config": json.dumps(old)}
+    checkpoint.write_whole(tmp_path / checkpoint.NAME, tensors(tmp_path), notes)
+    config = stored_config(checkpoint.read_about(tmp_path), {"steps": 2})
+    assert config.recipe == "blurlive"
+    assert finish(config, tmp_path, resume=True)[-1].step == 2

@@ -1,0 +1,101 @@
+"""The three stages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from PIL import Image as Pillow
+
+from blurlive import weights
+from blurlive.errors import DataError
+from blurlive.models.flow import FlowConfig, FlowNet
+from blurlive.training.config import read_config
+from blurlive.training.run import Run
+from blurlive.training.teachers import save_flow
+
+from .conftest import SMALL, finish, tensors
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+PAPER = {"recipe": "paper", "model.generator.widths": [8, 8, 8, 8], "features": "derivatives"}
+
+
+def test_three_tiny_stages_lower_their_losses(tmp_path: Path, example: ModuleType) -> None:
+    example.make_photos(tmp_path / "photos")
+    went = example.run(tmp_path, 30)
+    own = {"base": ("frames", "direction"), "gram": ("gram", "triples"), "hepta": ("blur_cycle", "frame_cycle")}
+    for stage, names in own.items():
+        for name in names:  # measured on the same clips, so that no luck of the draw is in it
+            before, after = went[stage][name]
+            assert after < before, f"{stage}: {name} {before} -> {after}"
+    card = weights.read_card(tmp_path / "hepta" / "weights.safetensors")
+    assert (card.about["stage"], card.about["recipe"]) == ("hepta", "blurlive")
+    assert card.config.generator.widths == (8, 16, 16, 16)
+    rows = [json.loads(row) for row in (tmp_path / "base" / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["step"] == 30
+    assert rows[-1]["validation"]["blurred"] > 10
+    assert Pillow.open(tmp_path / "gram" / "curves.png").size == (1120, 360)
+    assert Pillow.open(tmp_path / "gram" / "samples.png").size == (8 * 164, 8 * 164)
+
+
+def test_the_papers_three_stages(tmp_path: Path, photos: Path) -> None:
+    flow = tmp_path / "flow.safetensors"
+    save_flow(FlowNet(FlowConfig(widths=(4, 4, 4), reach=1, hidden=(4, 4, 4))), flow, {})
+    values = {
+        **SMALL,
+        **PAPER,
+        "data.path": str(photos),
+        "steps": 2,
+        "triples": 2,
+        "flow_net": str(flow),
+        "data.workers": 0,
+    }
+    values.pop("model.director.width")
+    reports, before = {}, {}
+    for stage in ("base", "gram", "hepta"):
+        config = read_config(None, {**values, "stage": stage, **before})
+        assert not config.model.generator.directed
+        reports[stage] = finish(config, tmp_path / stage)[-1]
+        before = {"init": str(tmp_path / stage)}
+        values = {name: value for name, value in values.items() if not name.startswith("model")}
+    eq5 = {"content", "perceptual", "pair", "adversarial", "critic", "flow"}
+    assert set(reports["base"].losses) == eq5
+    assert set(reports["gram"].losses) == eq5 | {"gram"}
+    assert set(reports["hepta"].losses) == {"blur_cycle", "frame_cycle"}
+    assert any(name.startswith("before.") for name in tensors(tmp_path / "hepta"))
+    about = weights.read_card(tmp_path / "base" / "weights.safetensors").about
+    assert about["features"] == "derivatives (no weights)"
+    assert about["flow_net"].startswith("flow.safetensors sha256")
+
+
+def test_both_players_learn_and_only_from_their_own_loss(tmp_path: Path, photos: Path) -> None:
+    losses = {"content": 0, "perceptual": 0, "pair": 0, "flow": 0, "adversarial": 1, "critic": 0}
+    run = adversarial_run(tmp_path, photos, losses)
+    moved = moved_by_one_step(run)
+    assert moved == {"generator": True, "critic": False}
+    run = adversarial_run(tmp_path, photos, {**losses, "adversarial": 0, "critic": 1})
+    assert moved_by_one_step(run) == {"generator": False, "critic": True}
+
+
+def adversarial_run(folder: Path, photos: Path, losses: dict[str, int]) -> Run:
+    names = {f"losses.{name}": value for name, value in losses.items()}
+    values = {**PAPER, "data.path": str(photos), "data.size": 32, "data.batch": 2, "optim.adamw": 1e-3, **names}
+    return Run(read_config(None, values), folder)
+
+
+def moved_by_one_step(run: Run) -> dict[str, bool]:
+    from blurlive.data.source import open_source
+
+    critic = run.nets.critic
+    assert critic is not None
+    before = [[p.clone() for p in net.parameters()] for net in (run.net, critic)]
+    batch = next(iter(run.stream(open_source(run.config.data.path))))
+    assert not isinstance(batch, DataError)
+    run.advance(batch)
+    after = [list(net.parameters()) for net in (run.net, critic)]
+    moved = [any(not a.equal(b) for a, b in zip(x, y, strict=True)) for x, y in zip(before, after, strict=True)]
+    return dict(zip(("generator", "critic"), moved, strict=True))
