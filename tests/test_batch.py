@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
+from blurlive import workshop
 from blurlive.cli import app, engines
 from blurlive.cli.batch import shard_of
 from blurlive.cli.work import Result, Work
-from blurlive.encoders import workshop
 from blurlive.errors import DeviceError, InputError, OutputError, UsageError
 from blurlive.writers import Clip, open_writer
 
