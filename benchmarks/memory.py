@@ -1,7 +1,8 @@
 """Peak memory of `blurlive extract` by photo size: `python benchmarks/memory.py [MEGAPIXELS ...]` (default 1 12 48).
 
 Each photo is made here (noise over a gradient, JPEG), extracted to mp4 in a process of its own; reported are the peak
-of that process and, apart, of its encoder (ffmpeg), which runs after the network has finished, and the wall time.
+of that process and, apart, of its encoder (ffmpeg), which runs after the network has finished, and the wall time; at
+last what a megapixel more costs, between the smallest photo and the largest.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def read(file: Path) -> str:
 
 
 def main() -> None:
+    found = {}
     for megapixels in [float(a) for a in sys.argv[1:]] or [1.0, 12.0, 48.0]:
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "photo.jpg"
@@ -59,10 +61,14 @@ def main() -> None:
             start = time.perf_counter()
             own, child = peaks([sys.executable, "-m", "blurlive", "extract", str(source), "-o", target, "-q"])
             seconds = time.perf_counter() - start
+        found[megapixels] = own
         print(
             f"{megapixels:5.0f} MP ({width}x{height}): {own:.2f} GiB, encoder {child:.2f} GiB, {seconds:.0f} s",
             flush=True,
         )
+    small, large = min(found), max(found)
+    if small < large:
+        print(f"a megapixel more: {1024 * (found[large] - found[small]) / (large - small):.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .workshop import workshop
+
 
 @contextmanager
 def replaced_whole(file: Path) -> Iterator[Path]:
-    """A temporary path beside ``file`` to write to; renamed to ``file`` at the end, removed if anything goes wrong.
+    """A temporary path to write to, in a hidden folder beside ``file``; moved to ``file`` at the end, removed if
+    anything goes wrong. What a killed process left there, the next one sweeps up.
 
-    The temporary keeps the suffix, since encoders choose their container by it.
+    The temporary keeps the name, since encoders choose their container by its suffix.
     """
-    part = file.with_name(f".{file.stem}.{os.getpid()}.part{file.suffix}")
-    part.touch()
-    mode = part.stat().st_mode  # what the user's umask gives a new file; safetensors would leave 0600
-    try:
+    with workshop(file.parent) as folder:
+        part = folder / file.name
+        part.touch()
+        mode = part.stat().st_mode  # what the user's umask gives a new file; safetensors would leave 0600
         yield part
         part.chmod(mode)
         part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def sha256(file: Path) -> str:

@@ -8,6 +8,8 @@ sha256 is compared here, with the one that the Hub gives as the file's ETag.
 from __future__ import annotations
 
 import re
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -19,6 +21,8 @@ SCHEME = "hf://"
 ADDRESS = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?/(?P<file>.+)")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
+STALE = 3600
+"""Seconds after which nobody writes to part of a download any more: a silent connection is given up much sooner."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ def fetch(address: str, *, offline: bool = False) -> Path:
             return cached
         raise WeightsError(f"{address}: {_refusal(asked, error)}") from error
     _check(address, file, etag)
+    _sweep(file.resolve())
     return file
 
 
@@ -99,6 +104,15 @@ def _check(address: str, file: Path, etag: str | None) -> None:
         f"{address}: what arrived is not what the Hub has (sha256 {digest[:12]}…, expected {etag[:12]}…) and was "
         "removed; download it again"
     )
+
+
+def _sweep(whole: Path) -> None:
+    """Remove parts of a file, now whole, that killed downloads left beside it. Versions of huggingface_hub that give
+    each download a part of its own never look at them again; the one part of older versions is taken up by them."""
+    for part in whole.parent.glob(f"{whole.name}.*.incomplete"):
+        with suppress(OSError):  # another process removes it too
+            if time.time() - part.stat().st_mtime > STALE:
+                part.unlink()
 
 
 def _by_hand(asked: Place) -> str:

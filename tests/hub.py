@@ -28,6 +28,8 @@ class Repo:
     gated: bool = False
     cut: int = 0
     """Bytes after which the connection of the next download breaks."""
+    silent: bool = False
+    """It does not break there, it says no more."""
     swapped: bool = False
     """Other bytes of the same length are sent than the ETag tells of."""
 
@@ -133,6 +135,8 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         cut, repo.cut = (repo.cut, 0) if self.command == "GET" else (0, repo.cut)
         self._send(206 if start else 200, headers, part, cut)
+        if cut and repo.silent:
+            self.rfile.read(1)  # ends when the other side does
 
     def _create(self, wanted: dict[str, Any]) -> None:
         name = f"{wanted['organization']}/{wanted['name']}"

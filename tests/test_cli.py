@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,17 +58,54 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
     return lines[0]
 
 
+LIGHT = """
+import sys
+from blurlive.cli.app import main
+try:
+    main()
+finally:
+    print(sorted({"torch", "PIL", "cv2", "numpy"} & set(sys.modules)), file=sys.stderr)
+"""
+
+
 def test_help_and_version_do_not_import_torch(tmp_path: Path) -> None:
     for arguments in (["--help"], ["extract", "--help"], ["--version"]):
-        script = (
-            f"import sys; sys.argv = ['blurlive', *{arguments!r}]\n"
-            "from blurlive.cli.app import main\n"
-            "try: main()\n"
-            "finally: print(sorted({'torch', 'PIL', 'cv2', 'numpy'} & set(sys.modules)), file=sys.stderr)"
-        )
-        done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, env=ENV, check=False)
+        command = [sys.executable, "-c", LIGHT, *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, env=ENV, check=False)
         assert done.returncode == 0
         assert done.stderr.decode().strip() == "[]"
+
+
+TAB = """
+eval "$(_BLURLIVE_COMPLETE=source_bash blurlive)"
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_blurlive_completion blurlive
+printf '%s\n' "${COMPREPLY[@]}"
+complete -p blurlive
+"""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="completes in bash")
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["sl"], {"slowmo"}),
+        (["weights", "p"], {"path", "publish"}),
+        (["extract", "--over"], {"--overwrite"}),
+        (["extract", "a.p"], {""}),
+    ],
+)
+def test_bash_completes_commands_and_options_at_once(tmp_path: Path, words: list[str], offered: set[str]) -> None:
+    program = tmp_path / "blurlive"
+    program.write_text(f"#!{sys.executable}\n{LIGHT}")
+    program.chmod(0o755)
+    env = ENV | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = ["bash", "-c", TAB, "bash", "blurlive", *words]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    *found, registered = done.stdout.splitlines()
+    assert set(found) == offered
+    assert registered == "complete -o default -F _blurlive_completion blurlive", "files where nothing else is offered"
+    assert set(done.stderr.splitlines()) == {"[]"}, "nothing heavy is imported"
 
 
 def test_extract_writes_a_video_of_the_photos_size_beside_it(run, tmp_path: Path) -> None:

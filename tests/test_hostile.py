@@ -250,6 +250,34 @@ def test_claims_are_refused_before_memory_is_taken(tmp_path: Path) -> None:
     assert said == dict.fromkeys(files, "has more than 200 million pixels; make the photo smaller first")
 
 
+COMMAND = """
+import sys
+from blurlive.cli.app import main
+try:
+    main()
+finally:
+    print(next(int(row.split()[1]) // 1024 for row in open("/proc/self/status") if row.startswith("VmPeak")))
+"""
+
+
+@linux
+def test_the_command_line_refuses_claims_in_a_line_each_and_takes_no_memory(tmp_path: Path, tiny_weights: Path) -> None:
+    files = {format: claiming(format) for format in ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM", "AVIF")}
+    for name, data in {"fine": bytes(written("PNG")), **files}.items():
+        (tmp_path / name).write_bytes(data)
+
+    def extract(*arguments: str) -> subprocess.CompletedProcess[str]:
+        options = ["-q", "--weights", str(tiny_weights), "--device", "cpu", "--at", "frame:1"]
+        command = [sys.executable, "-c", COMMAND, "extract", *arguments, *options]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+
+    fine, refused = extract("fine"), extract(*files)
+    assert (fine.returncode, refused.returncode) == (0, 3), fine.stderr + refused.stderr
+    words = "has more than 200 million pixels; make the photo smaller first"
+    assert refused.stderr.splitlines() == [f"blurlive: {name}: {words}" for name in files]
+    assert int(refused.stdout) < int(fine.stdout) + 50, "megabytes of address space, the network's included"
+
+
 @linux
 def test_texts_and_profiles_are_not_unpacked_without_bound(tmp_path: Path) -> None:
     bombs = {

@@ -6,10 +6,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 
 import huggingface_hub
 import pytest
@@ -112,6 +114,64 @@ def test_a_hundred_at_once_get_it_whole_for_one_download(hub: Hub, net: bytes) -
         files = list(pool.map(lambda _: there.fetch(ADDRESS), range(100)))
     assert {file.read_bytes() for file in files} == {net}
     assert hub.gets() == [None]
+
+
+TWENTY = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from huggingface_hub import get_hf_file_metadata, hf_hub_download
+from blurlive.hub import fetch
+
+print("ready", flush=True)
+sys.stdin.readline()
+with ThreadPoolExecutor(20) as pool:
+    for file in pool.map(lambda _: fetch(sys.argv[1]), range(20)):
+        print(file, sha256(file.read_bytes()).hexdigest())
+"""
+
+
+def test_five_processes_of_twenty_downloads_each_get_one_whole_file(hub: Hub, tmp_path: Path) -> None:
+    content = Random(0).randbytes(8 << 20)
+    hub.repos["org/repo"] = Repo({"net.safetensors": content})
+    command = [sys.executable, "-c", TWENTY, ADDRESS]
+    env = environment(hub, tmp_path, HF_HUB_DISABLE_PROGRESS_BARS="1")
+    pipe = subprocess.PIPE
+    many = [subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, text=True) for _ in range(5)]
+    assert {process.stdout.readline() for process in many} == {"ready\n"}
+    for process in many:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    lines = [line for process in many for line in process.communicate(timeout=240)[0].splitlines()]
+    assert [process.returncode for process in many] == [0] * 5
+    digest = sha256(content).hexdigest()
+    assert len(lines) == 100
+    assert {line.split()[1] for line in lines} == {digest}
+    assert len(set(lines)) == 1, "the same file for all"
+    assert [file.name for file in blobs(tmp_path)] == [digest], "and nothing half beside it"
+    assert hub.gets() == [None]
+
+
+def test_what_a_killed_download_left_is_swept_up(hub: Hub, net: bytes, tmp_path: Path) -> None:
+    hub.repos["org/repo"] = Repo({"net.safetensors": net}, cut=len(net) // 3, silent=True)
+    cache = {"HF_HUB_CACHE": str(tmp_path / "cache"), "HF_HUB_DOWNLOAD_TIMEOUT": "100"}
+    script = "import sys; from blurlive import hub; hub.fetch(sys.argv[1])"
+    killed = subprocess.Popen([sys.executable, "-c", script, ADDRESS], env=environment(hub, tmp_path, **cache))
+    deadline = time.monotonic() + 90
+    while not blobs(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    killed.kill()
+    killed.wait()
+    (left,) = blobs(tmp_path)
+    assert left.name.endswith(".incomplete")
+    whole = there.fetch(ADDRESS)
+    assert whole.read_bytes() == net
+    living = left.with_name(f"{whole.resolve().name}.0123abcd.incomplete")
+    living.touch()
+    if left.exists():  # or, as older versions of huggingface_hub do it, the download went on with it
+        os.utime(left, (0, 0))
+    assert there.fetch(ADDRESS) == whole
+    assert set(blobs(tmp_path)) == {whole.resolve(), living}
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import OutputError
+from ..workshop import alone, workshop
 from .stills import frame_name, is_ours
-from .workshop import alone, workshop
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from blurlive.encoders import workshop
+from blurlive import workshop
 from blurlive.writers import Clip, open_writer
 
 from .conftest import save, visible

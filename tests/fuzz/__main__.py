@@ -13,6 +13,7 @@ there was any.
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import io
 import mmap
@@ -26,6 +27,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from types import FunctionType
 
 import torch
 
@@ -42,6 +44,8 @@ PART = 1000
 """Inputs of one child process."""
 SECONDS, MEGABYTES = 10, 400
 LARGEST = 1 << 20
+GUIDING = {"blurlive", "PIL", "safetensors"}
+"""Packages whose branches guide atheris: those of PyTorch are too many to follow."""
 
 
 def read_photo(data: bytes) -> None:
@@ -125,21 +129,27 @@ def _work(name: str, seed: int, count: int, shared: mmap.mmap) -> None:
 
 
 def guided(name: str, count: int) -> None:
-    """The same by atheris, which keeps inputs that reach new code; it ends the process itself."""
+    """The same by atheris, which keeps inputs that reach new code, for the next time too. It ends the process itself,
+    at the first finding or after ``count`` inputs."""
     import atheris
 
     read, start = READERS[name]
-    corpus = Path(tempfile.mkdtemp())
-    for number, data in enumerate(start()):
-        (corpus / str(number)).write_bytes(data)
+    corpus = FINDINGS / f"corpus-{name}"
+    corpus.mkdir(parents=True, exist_ok=True)
+    for data in start():
+        (corpus / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
+        finding(read, data)  # imports what reads it
+    for function in [found for found in gc.get_objects() if type(found) is FunctionType]:
+        if function.__module__ and function.__module__.split(".")[0] in GUIDING:
+            atheris.instrument_func(function)
 
     def one(data: bytes) -> None:
         if what := finding(read, data):
             keep(data, what)
             raise RuntimeError(what)
 
-    atheris.instrument_all()
-    atheris.Setup([sys.argv[0], f"-runs={count}", str(corpus)], one)
+    limits = [f"-runs={count}", f"-timeout={SECONDS}", "-close_fd_mask=2"]  # libtiff is never quiet
+    atheris.Setup([sys.argv[0], *limits, f"-artifact_prefix={FINDINGS}/", str(corpus)], one)
     atheris.Fuzz()
 
 

@@ -1,4 +1,5 @@
-"""A hidden folder beside the target, where it is made; gone afterwards, and swept up later if the process is killed."""
+"""A hidden folder beside the file or folder that is made in it; gone afterwards, and swept up later if the process is
+killed."""
 
 from __future__ import annotations
 
