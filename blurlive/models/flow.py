@@ -98,7 +98,8 @@ def cost_volume(a: Tensor, b: Tensor, reach: int) -> Tensor:
 
 def agreement(cost: Tensor, reach: int) -> Tensor:
     """Mean shift ``(N, 2, h, w)`` in cells, x and y, of a :func:`cost_volume` read as log odds (soft argmax)."""
-    odds = torch.softmax(cost, 1).unflatten(1, (2 * reach + 1, 2 * reach + 1))
+    side = 2 * reach + 1
+    odds = torch.softmax(cost, 1).view(len(cost), side, side, *cost.shape[2:])
     shifts = torch.arange(-reach, reach + 1, device=cost.device, dtype=cost.dtype).view(1, -1, 1, 1)
     return torch.stack([(odds.sum(1) * shifts).sum(1), (odds.sum(2) * shifts).sum(1)], 1)
 
