@@ -1,4 +1,5 @@
-"""Other ways to run the generator on a CPU: `python benchmarks/backends.py` (onnx, onnxruntime, openvino if installed).
+"""Other ways to run the generator on a CPU: `python benchmarks/backends.py`; onnxscript, onnxruntime and openvino are
+tried if they are installed.
 
 For a 640x360 photo (640x384 as it is padded): milliseconds per photo, as a ratio to the way that blurlive runs it
 (fp32, channels last), seconds until the first result, and the largest difference of a frame in grey levels. Each is
@@ -11,6 +12,7 @@ import importlib
 import statistics
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,7 +55,10 @@ def compiled(net: nn.Module) -> Callable[[Tensor, Tensor], Run]:
 
 
 def exported(net: nn.Module, picture: Tensor, field: Tensor, file: Path) -> Path:
-    torch.onnx.export(net, (picture, field), str(file), input_names=["blurred", "field"], dynamo=False)
+    with warnings.catch_warnings(), torch.inference_mode(False):
+        warnings.simplefilter("ignore")
+        pair = picture.clone(), field.clone()
+        torch.onnx.export(net, pair, str(file), input_names=["blurred", "field"], dynamo=True, verbose=False)
     return file
 
 

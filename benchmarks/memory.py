@@ -1,8 +1,8 @@
 """Peak memory of `blurlive extract` by photo size: `python benchmarks/memory.py [MEGAPIXELS ...]` (default 1 12 48).
 
 Each photo is made here (noise over a gradient, JPEG), extracted to mp4 in a process of its own; reported are the peak
-of that process and, apart, of its encoder (ffmpeg), which runs after the network has finished, and the wall time; at
-last what a megapixel more costs, between the smallest photo and the largest.
+of that process, of its encoder (ffmpeg), which works after the network has finished, of both at one time, and the wall
+time; at last what a megapixel more costs, between the smallest photo and the largest.
 """
 
 from __future__ import annotations
@@ -26,21 +26,23 @@ def photo(file: Path, megapixels: float) -> tuple[int, int]:
     return width, height
 
 
-def peaks(command: list[str]) -> tuple[float, float]:
-    """Peak resident GiB of a command and of the largest process that it started, sampled from /proc (Linux)."""
+def peaks(command: list[str]) -> tuple[float, float, float]:
+    """Peak resident GiB of a command, of the largest process that it started, and of all at one time, sampled from
+    /proc (Linux)."""
     pid = os.spawnv(os.P_NOWAIT, command[0], command)
-    own = child = 0
+    own = child = together = 0
     while os.waitpid(pid, os.WNOHANG)[0] == 0:
-        own = max(own, peak(pid))
-        for task in Path(f"/proc/{pid}/task").glob("*/children"):
-            child = max([child, *(peak(int(kid)) for kid in read(task).split())])
+        kids = [int(kid) for task in Path(f"/proc/{pid}/task").glob("*/children") for kid in read(task).split()]
+        own = max(own, kib(pid, "VmHWM"))
+        child = max([child, *(kib(kid, "VmHWM") for kid in kids)])
+        together = max(together, sum(kib(one, "VmRSS") for one in (pid, *kids)))
         time.sleep(0.05)
-    return own / 2**20, child / 2**20
+    return own / 2**20, child / 2**20, together / 2**20
 
 
-def peak(pid: int) -> int:
-    """High-water mark in KiB."""
-    rows = [row for row in read(Path(f"/proc/{pid}/status")).splitlines() if row.startswith("VmHWM")]
+def kib(pid: int, name: str) -> int:
+    """A row of the kernel's account of a process: ``VmHWM``, the most that it held, ``VmRSS``, what it holds."""
+    rows = [row for row in read(Path(f"/proc/{pid}/status")).splitlines() if row.startswith(name)]
     return int(rows[0].split()[1]) if rows else 0
 
 
@@ -59,11 +61,12 @@ def main() -> None:
             width, height = photo(source, megapixels)
             target = str(Path(folder) / "clip.mp4")
             start = time.perf_counter()
-            own, child = peaks([sys.executable, "-m", "blurlive", "extract", str(source), "-o", target, "-q"])
+            own, child, together = peaks([sys.executable, "-m", "blurlive", "extract", str(source), "-o", target, "-q"])
             seconds = time.perf_counter() - start
         found[megapixels] = own
         print(
-            f"{megapixels:5.0f} MP ({width}x{height}): {own:.2f} GiB, encoder {child:.2f} GiB, {seconds:.0f} s",
+            f"{megapixels:5.0f} MP ({width}x{height}): {own:.2f} GiB, encoder {child:.2f} GiB, "
+            f"most at one time {together:.2f} GiB, {seconds:.0f} s",
             flush=True,
         )
     small, large = min(found), max(found)
