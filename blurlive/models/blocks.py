@@ -17,8 +17,8 @@ class ResidualBlock(nn.Module):
         self.act = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.conv2(self.act(self.conv1(x)))
-        return out
+        out: Tensor = self.conv2(self.act(self.conv1(x)))
+        return out.add_(x)
 
 
 class Up(nn.Module):

@@ -135,7 +135,7 @@ def statistics(picture: Tensor) -> Tensor:
     spectra, sizes = [], []
     for scale in range(SCALES):
         level = F.avg_pool2d(grey, 2**scale) if scale else grey
-        along, cell = _derivatives(level).abs(), CELL // 2**scale
+        along, cell = _derivatives(level).abs_(), CELL // 2**scale
         spectra.append(_spectra(level, cell))
         sizes += [F.avg_pool2d(along, cell), F.max_pool2d(along, cell)]
     return torch.cat([*spectra, torch.log(torch.cat(sizes, 1) + FAINT) + 4.0], 1)
