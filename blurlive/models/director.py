@@ -84,7 +84,8 @@ class Director(nn.Module):
         """Line field ``(N, 3, h, w)`` of :func:`statistics` ``(N, 480, h, w)``."""
         mean, whitening = self.get_buffer("mean").float(), self.get_buffer("whitening").float()
         both = self.stem.weight.float()[:, :, 0, 0] @ whitening  # one product instead of two for every cell
-        stem = F.conv2d(seen - mean.view(1, -1, 1, 1), both[:, :, None, None], self.stem.bias.float())
+        bias = None if self.stem.bias is None else self.stem.bias.float()
+        stem = F.conv2d(seen - mean.view(1, -1, 1, 1), both[:, :, None, None], bias)
         lines: Tensor = self.head(self.body(stem.to(self.head.weight.dtype)))
         return lines
 
