@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import select
@@ -78,11 +77,9 @@ class Browser:
         message, _, self._rest = self._rest.partition(b"\0")
         return json.loads(message)
 
-    def resize(self, width: int, height: int, dark: bool = False) -> None:
-        """The window's size, at one device pixel each, and the colour scheme."""
+    def resize(self, width: int, height: int) -> None:
+        """The window's size, at one device pixel each."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", features=[scheme])
 
     def open(self, url: str) -> None:
         """Go to a page and wait until it is there."""
@@ -117,11 +114,6 @@ class Browser:
         kinds = ["mousePressed", *["mouseMoved"] * (len(points) - 1), "mouseReleased"]
         for kind, (x, y) in zip(kinds, [*points, points[-1]], strict=True):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
-
-    def screenshot(self, file: Path, whole: bool = False) -> None:
-        """What is seen, or the whole page, as a PNG."""
-        shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
-        file.write_bytes(base64.b64decode(shot["data"]))
 
     def close(self) -> None:
         """End it and all its helpers."""

@@ -24,6 +24,12 @@ def two_threads() -> None:
     torch.set_num_threads(2)
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """What a test draws from torch does not depend on the tests before it."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Networks this small only wait for each other in threads."""

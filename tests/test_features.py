@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import sys
@@ -113,25 +112,6 @@ def test_the_command_line_converts_foreign_weights_too(tmp_path: Path, alexnet: 
     refused = subprocess.run([*command, "vgg16"], capture_output=True, text=True, check=False)
     assert refused.returncode == 4
     assert "lacks VGG16_0" in " ".join(refused.stderr.split())
-
-
-class Hostile:
-    """A pickle that makes a file when it is loaded."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self.file),)
-
-
-def test_a_hostile_pickle_does_not_run(tmp_path: Path) -> None:
-    source, trace = tmp_path / "vgg16.ckpt", tmp_path / "trace"
-    source.write_bytes(pickle.dumps({"VGG16_0": Hostile(trace)}))
-    with pytest.raises(WeightsError, match="safe to read"):
-        convert_vgg(source, tmp_path / "out.safetensors")
-    assert not trace.exists()
-    assert not (tmp_path / "out.safetensors").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"not a pickle", pickle.dumps([1]), pickle.dumps({"VGG16_0": {}})])

@@ -232,14 +232,6 @@ def test_any_description_is_read_or_refused(tiny_weights: Path, tmp_path: Path, 
         weights.read_card(damaged(tiny_weights, tmp_path / "any.safetensors", architecture))
 
 
-@pytest.mark.parametrize("about", [5, "text", {"figures": torch.zeros(1)}])
-def test_a_pickle_whose_description_is_none_is_refused(tmp_path: Path, about: object) -> None:
-    stored = {"architecture": TINY.as_dict(), "about": about, "tensors": random_net().state_dict()}
-    torch.save(stored, tmp_path / "a.pth")
-    with pytest.raises(WeightsError, match=r"a\.pth"):
-        weights.convert(tmp_path / "a.pth", tmp_path / "a.safetensors")
-
-
 def test_saving_where_there_is_no_folder_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"no/such/net\.safetensors"):
         weights.save(random_net(), tmp_path / "no" / "such" / "net.safetensors", {})

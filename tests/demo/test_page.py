@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from blurlive.demo.server import Server
 
 from ..browser import Browser, find, until
-from ..test_cli import ENV
+from ..cli.conftest import ENV
 from .conftest import png
 
 PROGRAM = find()

@@ -19,8 +19,8 @@ from blurlive.demo.server import Server, is_trusted
 from blurlive.errors import UsageError
 
 from ..browser import until
-from ..test_cli import blurlive as command
-from ..test_cli import one_line
+from ..cli.conftest import blurlive as command
+from ..cli.conftest import one_line
 from .conftest import png
 
 
@@ -166,19 +166,22 @@ def test_nothing_stays_in_the_temporary_folder(server: Server, tmp_path: Path, m
     until(lambda: not list(tmp_path.iterdir()), "an empty temporary folder")
 
 
-def test_two_photos_at_once_take_turns(server: Server) -> None:
-    results: list[list[dict[str, object]]] = []
-    threads = [Thread(target=lambda: results.append(upload(server, png(), "name=a&iters=2"))) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(sum("frame" in event for event in events) for events in results) == [42, 42]
+def test_a_photo_waits_while_another_has_its_turn(server: Server) -> None:
+    events: list[dict[str, object]] = []
+    second = Thread(target=lambda: events.extend(upload(server, png())))
+    with server.jobs._turn:
+        second.start()
+        second.join(0.5)
+        assert second.is_alive()
+    second.join()
+    assert events[0] == {"waiting": True}
+    assert sum("frame" in event for event in events) == 7
 
 
 def test_a_port_that_is_taken_is_one_line(server: Server, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--port"):
         Server("127.0.0.1", server.server_address[1], server.jobs)
+    done = command("demo", "--port", server.server_address[1], cwd=tmp_path)
+    assert (done.returncode, "--port" in one_line(done)) == (2, True)
     done = command("demo", "--weights", "nowhere.safetensors", cwd=tmp_path)
-    assert done.returncode == 4
-    assert "nowhere.safetensors" in one_line(done)
+    assert (done.returncode, "nowhere.safetensors" in one_line(done)) == (4, True)

@@ -54,14 +54,14 @@ def tiff(samples: NDArray[Any], photometric: int, *, order: str = "<", planar: b
         (279, *[len(data) // strips] * strips), (284, 2 if planar else 1), (339, *[kind] * channels),
         *((int(tag), value) for tag, value in tags.items()),
     ]  # fmt: skip
-    return io.BytesIO(_tiff_header(order, 8 + len(data)) + data + _tiff_directory(order, fields, 8 + len(data)))
+    return io.BytesIO(tiff_header(order, 8 + len(data)) + data + tiff_directory(order, fields, 8 + len(data)))
 
 
-def _tiff_header(order: str, directory: int) -> bytes:
+def tiff_header(order: str, directory: int) -> bytes:
     return (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", directory)
 
 
-def _tiff_directory(order: str, fields: list[tuple[int, ...]], at: int) -> bytes:
+def tiff_directory(order: str, fields: list[tuple[int, ...]], at: int) -> bytes:
     entries, beyond = b"", b""
     end = at + 2 + 12 * len(fields) + 4
     for tag, *values in sorted(fields):

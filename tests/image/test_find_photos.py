@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from blurlive.errors import InputError
 from blurlive.image import SUFFIXES, find_photos
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.fixture
@@ -97,4 +100,6 @@ def test_natural_order_does_not_depend_on_the_folder(names: list[str]) -> None:
 
 
 def test_suffixes_are_those_that_the_readme_promises() -> None:
-    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif", ".bmp", ".gif", ".heic"} <= SUFFIXES
+    named = re.search(r"JPEG, PNG, .*?HEIC", README.read_text())
+    assert named
+    assert {f".{name.lower()}" for name in named[0].split(", ")} <= SUFFIXES
