@@ -93,7 +93,7 @@ class Stream:
 
     def _announced(self, frames: int, fps: float | None, loop: int | None) -> writers.Clip:
         rate = self.fps if fps is None else fps
-        repeat = repeats(frames, rate) if loop is None else max(1, loop)
+        repeat = loop or repeats(frames, rate)  # for ever is of animations: a video plays as if nothing was said
         return writers.Clip(self.photo.pixels, frames, rate, repeat, loop or 0)
 
 

@@ -185,7 +185,7 @@ def verify(file: Path) -> str:
     """Digest of a weights file that loads; a bundled one must match ``SHA256SUMS``. Raises :class:`WeightsError`."""
     load(file)
     digest = sha256(file)
-    expected = _pinned().get(file.name) if file.parent == bundled_folder() else None
+    expected = _pinned().get(file.name) if file.resolve().parent == bundled_folder().resolve() else None
     if expected not in (None, digest):
         raise WeightsError(f"{file}: sha256 is {digest[:12]}…, expected {str(expected)[:12]}…; reinstall blurlive")
     return digest

@@ -52,7 +52,8 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Exit codes: 0 fine, 2 usage, 3 input, 4 weights, 5 output, 6 device, 7 config, 8 data, 130 Ctrl-C."""
+    """Exit codes: 0 fine, 1 bug, 2 usage, 3 input, 4 weights, 5 output, 6 device, 7 config, 8 data, 130 Ctrl-C, 143
+    SIGTERM."""
 
 
 def main() -> None:
