@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .models.director import half_angle, sureness
+from .models.director import half_angle, signed_like, sureness
 
 MOST_CELLS = 2500
 """Cells of the coarse grid on which signs are settled; larger photos are pooled to it."""
@@ -37,6 +37,14 @@ def orient(lines: Tensor) -> Tensor:
     fine = half_angle(lines)
     fine = torch.where((fine * guide).sum(0) < 0, -fine, fine)
     return fine * _rightward(fine)
+
+
+def oriented_like(lines: Tensor, truth: Tensor) -> Tensor:
+    """Direction fields ``(N, 2, h, w)`` of line fields ``(N, 3, h, w)`` as in use, each played in the order that agrees
+    more with ``truth (N, 2, h, w)``. Gradients reach the lines."""
+    signs = torch.stack([orient(one) for one in lines]).to(truth)
+    against = (signs * truth).sum((1, 2, 3), keepdim=True) < 0
+    return signed_like(lines, torch.where(against, -signs, signs))
 
 
 def _pooled(lines: Tensor) -> Tensor:

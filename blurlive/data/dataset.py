@@ -34,6 +34,16 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         return Batch(*(getattr(self, part.name).to(device, non_blocking=True) for part in fields(self)))
 
+    def inner(self, margin: int) -> Batch:
+        """The same without ``margin`` pixels on each side."""
+        return Batch(*(inner(getattr(self, part.name), margin) for part in fields(self)))
+
+
+def inner(picture: Tensor, margin: int) -> Tensor:
+    """``(..., H, W)`` without ``margin`` rows and columns on each side."""
+    height, width = picture.shape[-2:]
+    return picture[..., margin : height - margin, margin : width - margin]
+
 
 @dataclass(frozen=True)
 class FlowBatch:

@@ -42,7 +42,7 @@ class SceneSpec:
 
     motion: mo.MotionRange = field(default_factory=mo.MotionRange)
     camera: Camera = field(default_factory=Camera)
-    objects: tuple[float, ...] = (0.35, 0.35, 0.2, 0.1)
+    objects: tuple[float, ...] = (0.25, 0.35, 0.25, 0.15)
     parallax: float = 0.4
     exposures: tuple[float, float, float] = (0.86, 0.05, 0.09)
     soft: float = 0.35

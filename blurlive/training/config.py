@@ -25,12 +25,14 @@ from .stages import STAGES
 class DataConfig:
     """Where examples come from. ``path`` is a folder of photos, frames or videos (``kind`` tells which where ``auto``
     errs);
-    ``size`` the side of a crop in pixels; ``crops`` how many are cut from each window of real frames; ``validation``
+    ``size`` the side of a crop in pixels; ``context`` how far around it, in pixels, the director sees more of the
+    picture, as it does in use; ``crops`` how many are cut from each window of real frames; ``validation``
     how many sequences are held out."""
 
     path: Path = Path("photos")
     kind: str = "auto"
     size: int = 128
+    context: int = 0
     batch: int = 8
     crops: int = 1
     workers: int = 1
@@ -101,7 +103,7 @@ FREE_TO_CHANGE = {"steps", "log_every", "validate_every", "save_minutes", "tenso
 
 LEAST = {
     **dict.fromkeys(("steps", "data.batch", "log_every", "validate_every", "triples"), 1),
-    **dict.fromkeys(("seed", "data.workers", "data.validation"), 0),
+    **dict.fromkeys(("seed", "data.context", "data.workers", "data.validation"), 0),
     **dict.fromkeys(("optim.muon", "optim.adamw", "optim.critic", "optim.director", "optim.clip"), 0),
 }
 
@@ -188,6 +190,8 @@ def _sensible(config: TrainConfig, where: str) -> None:
             raise ConfigError(f"{where}: {name}: is {value!r}; use {', '.join(map(str, allowed))}")
     if config.data.size < 32 or config.data.size % 16:
         raise ConfigError(f"{where}: data.size: is {config.data.size}; use a multiple of 16 of at least 32")
+    if config.data.context % 16:
+        raise ConfigError(f"{where}: data.context: is {config.data.context}; use a multiple of 16")
     for name, least in LEAST.items():
         if _get(values, name) < least:
             raise ConfigError(f"{where}: {name}: is {_get(values, name)}; use {least} or more")

@@ -112,7 +112,8 @@ class Run:
     def stream(self, source: Source) -> Stream[Batch]:
         """This process's batches from the present step on."""
         data, key = self.config.data, self.config.seed
-        return Stream(partial(_batch, source, data.size, data.batch, key, self.ranks.rank), self.step)
+        side = data.size + 2 * data.context
+        return Stream(partial(_batch, source, side, data.batch, key, self.ranks.rank), self.step)
 
     def advance(self, batch: Batch) -> dict[str, float]:
         """One optimisation step; returns the loss terms, means over all processes.
@@ -143,7 +144,7 @@ class Run:
         # Every process draws alike from its own place in one sequence: a function of (seed, step, rank).
         random = torch.Generator().manual_seed(_mixed(config.seed, step, self.ranks.rank))
         start = TRUST_AFTER if config.init else 0
-        settings = Settings(config.frames_from == "recovered", config.gamma, config.triples, start)
+        settings = Settings(config.frames_from == "recovered", config.gamma, config.triples, start, config.data.context)
         return STAGES[config.stage].step(self.nets, batch, step, random, self.losses, settings)
 
     def _gradients(self) -> list[Tensor]:

@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .. import losses
-from ..data.dataset import Batch
-from ..models.director import CELL, cells, direction, line, signed_like
+from ..data.dataset import Batch, inner
+from ..models.director import CELL, cells, direction, line
+from ..orient import oriented_like
 from .nets import Nets
 
 TRUST_AFTER = 1500
@@ -36,18 +37,22 @@ class Settings:
     start: int = 0
     """Steps that count as done before the first, for :data:`TRUST_AFTER`: a director that was trained before is trusted
     at once."""
+    context: int = 0
+    """Pixels around each crop that only the director sees."""
 
 
 class Pass:
     """Stage 1, the BaseGAN (Sec. 3.1): one blurred batch through G.
 
-    A directed G is told the exact direction at first; later mostly what the director sees, each line with its true
-    sign, so that it meets in training the errors that it will meet in use. The frames' loss reaches the director
-    through it. ``random`` draws on the CPU, the same everywhere.
+    A directed G is told the exact direction at first; later mostly what the director sees, oriented as in use, so that
+    it meets in training the errors that it will meet there. The frames' loss reaches the director through it. The
+    director sees the ``whole`` batch, G and all else the ``batch`` without its margin: what a small crop taught the
+    director did not hold for the middle of a photo. ``random`` draws on the CPU, the same everywhere.
     """
 
     def __init__(self, nets: Nets, batch: Batch, step: int, random: torch.Generator, settings: Settings) -> None:
-        self.nets, self.batch, self.step, self.random, self.settings = nets, batch, step, random, settings
+        self.nets, self.whole, self.step, self.random, self.settings = nets, batch, step, random, settings
+        self.batch = batch.inner(settings.context)
         self.directed = nets.net.director is not None
 
     @cached_property
@@ -59,13 +64,19 @@ class Pass:
         return self.nets.seen(self.batch.sharp.float() / 255)
 
     @cached_property
+    def whole_truth(self) -> Tensor:
+        """The exact direction field, margin included."""
+        return direction(cells(self.whole.motion, CELL))
+
+    @cached_property
     def truth(self) -> Tensor:
-        """The exact direction field ``(N, 2, h, w)``."""
-        return direction(cells(self.batch.motion, CELL))
+        """The exact direction field ``(N, 2, h, w)`` of the crop."""
+        return inner(self.whole_truth, self.settings.context // CELL)
 
     @cached_property
     def lines(self) -> Tensor:
-        return self.nets.lines(self.rgb)
+        """The director's line field, margin included."""
+        return self.nets.lines(self.whole.blurred.float() / 255)
 
     @cached_property
     def field(self) -> Tensor | None:
@@ -73,7 +84,8 @@ class Pass:
             return None
         trust = TRUST * min(1.0, (self.step + self.settings.start) / TRUST_AFTER)
         own = torch.rand(len(self.truth), 1, 1, 1, generator=self.random).to(self.truth.device) < trust
-        return torch.where(own, signed_like(self.lines, self.truth), self.truth)
+        seen = inner(oriented_like(self.lines, self.whole_truth), self.settings.context // CELL)
+        return torch.where(own, seen, self.truth)
 
     @cached_property
     def frames(self) -> Tensor:
@@ -156,12 +168,12 @@ def _critic(p: Pass) -> Tensor:
 
 
 def _direction(p: Pass) -> Tensor:
-    return F.mse_loss(p.lines, line(p.truth))  # L1 would prefer "no line" wherever it is unsure
+    return F.mse_loss(p.lines, line(p.whole_truth))  # L1 would prefer "no line" wherever it is unsure
 
 
 Term = Callable[[Any], Tensor]
 BASE: dict[str, Term] = {
-    "frames": lambda p: losses.in_order(p.frames, p.sharp, p.nets.seen(p.rgb)),
+    "frames": lambda p: losses.in_order(p.frames, p.sharp),
     "direction": _direction,
     "content": lambda p: losses.content_pixel(p.frames, p.sharp),
     "perceptual": _perceptual,

@@ -11,9 +11,10 @@ from ..data.dataset import Batch, make_batch
 from ..data.source import open_source
 from ..errors import DataError
 from ..metrics import psnr
-from ..models.director import CELL, cells, direction, signed_like
+from ..models.director import CELL, cells, direction
 from ..models.generator import spread_field
 from ..models.restorer import Restorer
+from ..orient import oriented_like
 from .config import TrainConfig
 
 KEY = 2**31
@@ -30,14 +31,15 @@ def validation_set(config: TrainConfig) -> list[Batch]:
     except DataError:
         return []
     size = max(160, data.size) if source.kind == "photos" else data.size
+    size += 2 * data.context
     return [make_batch(source, size, PART, (KEY, i)) for i in range(data.validation // PART)]
 
 
 @torch.inference_mode()
 def validate(net: Restorer, batches: list[Batch]) -> dict[str, float]:
-    """Mean PSNR in dB over sequences. ``psnr``: restored, with the director's lines and true signs; ``psnr_exact``:
-    with
-    exact directions; ``psnr_either``, of an undirected network: the better order; ``blurred``: the photo repeated."""
+    """Mean PSNR in dB over sequences. ``psnr``: restored as in use, in the order that agrees more with the truth;
+    ``psnr_exact``: with exact directions; ``psnr_either``, of an undirected network: the better order; ``blurred``: the
+    photo repeated."""
     rows: dict[str, list[float]] = {}
     for batch in batches:
         batch = batch.to(next(net.parameters()).device)
@@ -55,7 +57,7 @@ def _candidates(net: Restorer, blurred: Tensor, motion: Tensor) -> dict[str, Ten
     if net.director is None:
         return {"psnr": net(blurred), "blurred": repeated}
     truth = direction(cells(motion, CELL))
-    seen = signed_like(net.director.agreed(blurred), truth)
+    seen = oriented_like(net.director.agreed(blurred), truth)
     return {
         "psnr": net(blurred, spread_field(seen)),
         "psnr_exact": net(blurred, spread_field(truth)),
