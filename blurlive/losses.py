@@ -43,10 +43,11 @@ def in_order(frames: Tensor, sharp: Tensor) -> Tensor:
     their mean squared error.
 
     Not of the paper. It is what PSNR measures, so a frame of faint blur counts as much as one of long blur, and where
-    the motion is in doubt the network does best to stay in the middle. Errors below :data:`FAINTEST` count for little.
+    the motion is in doubt the network does best to stay in the middle. Errors below :data:`FAINTEST` count for little;
+    none at all is 0.
     """
     error = (frames - sharp).square().mean((2, 3, 4))
-    return TYPICAL * torch.log(error + FAINTEST**2).mean() / 2
+    return TYPICAL * torch.log1p(error / FAINTEST**2).mean() / 2
 
 
 def content_pixel(frames: Tensor, sharp: Tensor) -> Tensor:
