@@ -93,22 +93,21 @@ class Generator(nn.Module):
 
     def forward(self, blurred: Tensor, field: Tensor | None = None) -> Tensor:
         blurred = blurred.contiguous()
-        folded = F.pixel_unshuffle(blurred, 2) - 0.5  # (N, 4C, H/2, W/2)
-        taps = self._taps(blurred, field)
-        seen = folded if field is None or taps is None else torch.cat([folded, field, taps], 1)
+        seen = self._seen(blurred, field)
         out = self._foretell(self._body(self.stem(seen.to(self.stem.weight.dtype)))).to(blurred.dtype)
-        first = 0 if taps is None else FRAMES * len(TAPS)
-        change = (out[:, first:] * CHANGE).view(len(out), FRAMES, *folded.shape[1:])  # (N, 7, 4C, H/2, W/2)
-        if taps is not None:
-            _add_weighted(change, taps, out[:, :first] * (WEIGHT / SLOPE))
-        del out, taps, seen  # a third of what a tile needs
+        colours, first = 4 * self.config.channels, FRAMES * len(TAPS) * self.config.directed
+        change = (out[:, first:] * CHANGE).unflatten(1, (FRAMES, colours))  # (N, 7, 4C, H/2, W/2)
+        if self.config.directed:
+            _add_weighted(change, seen[:, -colours * len(TAPS) :], out[:, :first] * (WEIGHT / SLOPE))
+        del out, seen  # a third of what a tile needs
         return F.pixel_shuffle(change, 2).add_(blurred.unsqueeze(1))
 
-    def _taps(self, blurred: Tensor, field: Tensor | None) -> Tensor | None:
-        """What the picture gains at each tap, times :data:`SLOPE`, folded: ``(N, taps * 4C, H/2, W/2)``; none if not
-        directed."""
+    def _seen(self, blurred: Tensor, field: Tensor | None) -> Tensor:
+        """What the stem sees: the picture, folded; of a directed network, the field, and what the picture gains at each
+        tap, times :data:`SLOPE`, folded alike: ``(N, 4C + 2 + taps * 4C, H/2, W/2)``."""
+        folded = F.pixel_unshuffle(blurred, 2) - 0.5
         if not self.config.directed:
-            return None
+            return folded
         if field is None:
             raise ValueError("this generator needs a direction field beside the blurred image")
         way = F.interpolate(motion(field.float()), scale_factor=2, mode="bilinear", align_corners=False)
@@ -116,7 +115,7 @@ class Generator(nn.Module):
         step = way.permute(0, 2, 3, 1) / size
         picture = blurred.float()
         taps = ((sample(picture, grid + step * tap) - picture).mul_(SLOPE) for tap in TAPS)
-        return torch.cat([F.pixel_unshuffle(tap, 2) for tap in taps], 1).to(blurred.dtype)
+        return torch.cat([folded, field.to(folded), *(F.pixel_unshuffle(tap, 2).to(folded) for tap in taps)], 1)
 
     def _foretell(self, x: Tensor) -> Tensor:
         """The head, its result channels first: weighing the taps is six times as fast then. In fp32 the convolution
