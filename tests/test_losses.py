@@ -42,6 +42,15 @@ def test_average_has_a_slope_at_black() -> None:
     assert torch.isfinite(frames.grad).all()
 
 
+def test_in_order_counts_decibels_frame_by_frame() -> None:
+    sharp = torch.zeros(1, 7, 1, 1, 1)
+    assert losses.in_order(sharp, sharp).item() == 0
+    one, half = (losses.in_order(sharp + error, sharp) for error in (0.4, 0.2))
+    assert (one - half).item() == pytest.approx(losses.TYPICAL * math.log(2), rel=1e-3)
+    mixed = losses.in_order(flat(0.4, 0.4, 0.4, 0.2, 0.2, 0.2, 0.2), sharp)
+    assert mixed.item() == pytest.approx((3 * one.item() + 4 * half.item()) / 7)
+
+
 def test_content_looks_at_the_centre_frame_alone() -> None:
     sharp = flat(*[0.0] * 7)
     assert losses.content_pixel(flat(9, 9, 9, 0.5, 9, 9, 9), sharp).item() == pytest.approx(0.25)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blurlive.models.director import direction, line
-from blurlive.orient import agreeing_signs, orient
+from blurlive.orient import agreeing_signs, orient, oriented_like
 
 
 def motion(kind: str, height: int = 23, width: int = 40) -> torch.Tensor:
@@ -60,3 +60,13 @@ def test_flipping_any_input_sign_changes_nothing_but_that_sign(side: int, seed: 
     first = field * agreeing_signs(field)
     second = field * flips * agreeing_signs((field * flips).astype(np.float32))
     assert np.allclose(first, second) or np.allclose(first, -second)
+
+
+def test_fields_are_played_as_the_truth_is_and_teach_the_lines() -> None:
+    truth = torch.stack([direction(motion("zoom")), -direction(motion("down"))])
+    lines = line(truth).requires_grad_()
+    field = oriented_like(lines, truth)
+    assert torch.allclose(field, truth, atol=1e-4)
+    field.sum().backward()
+    assert lines.grad is not None
+    assert lines.grad.abs().sum() > 0

@@ -7,16 +7,21 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 from PIL import Image as Pillow
 
 from blurlive import weights
+from blurlive.data.dataset import Batch
+from blurlive.data.source import open_source
 from blurlive.errors import DataError
 from blurlive.models.flow import FlowConfig, FlowNet
+from blurlive.orient import oriented_like
 from blurlive.training.config import read_config
 from blurlive.training.run import Run
+from blurlive.training.stages import Pass, Settings
 from blurlive.training.teachers import save_flow
 
-from .conftest import SMALL, finish, tensors
+from .conftest import SMALL, finish, small, tensors
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -99,3 +104,17 @@ def moved_by_one_step(run: Run) -> dict[str, bool]:
     after = [list(net.parameters()) for net in (run.net, critic)]
     moved = [any(not a.equal(b) for a, b in zip(x, y, strict=True)) for x, y in zip(before, after, strict=True)]
     return dict(zip(("generator", "critic"), moved, strict=True))
+
+
+def test_the_director_sees_around_the_crop_and_the_generator_does_not(tmp_path: Path, photos: Path) -> None:
+    run = Run(small(photos, data__context=32, data__size=32, data__validation=0), tmp_path)
+    batch = next(iter(run.stream(open_source(photos))))
+    assert isinstance(batch, Batch)
+    assert batch.blurred.shape[-2:] == (96, 96)
+    now = Pass(run.nets, batch, 10**6, torch.Generator().manual_seed(0), Settings(context=32))
+    assert now.frames.shape == (2, 7, 3, 32, 32)
+    assert now.lines.shape == (2, 3, 6, 6)
+    whole = oriented_like(now.lines, now.whole_truth)[..., 2:4, 2:4]
+    told = [any(torch.equal(one, field[i]) for field in (whole, now.truth)) for i, one in enumerate(now.field)]
+    assert told == [True, True]
+    assert torch.equal(now.sharp, batch.sharp[..., 32:64, 32:64].float() / 255)
