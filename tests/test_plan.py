@@ -13,8 +13,10 @@ from blurlive.cli.plan import Places, plan
 from blurlive.errors import OutputError, UsageError
 
 
-def paths(sources: list[str], outputs: list[str] | None = None, formats: list[str] | None = None) -> list[list[str]]:
-    places = Places([Path(o) for o in outputs] if outputs else None, formats, overwrite=False, skip_existing=False)
+def paths(
+    sources: list[str], outputs: list[str] | None = None, formats: list[str] | None = None, *, overwrite: bool = False
+) -> list[list[str]]:
+    places = Places([Path(o) for o in outputs] if outputs else None, formats, overwrite=overwrite, skip_existing=False)
     return [[target.path.as_posix() for target in wanted] for wanted in plan(sources, places)]
 
 
@@ -55,6 +57,22 @@ def test_mistakes(
 ) -> None:
     with pytest.raises(error, match=words):
         paths(sources, outputs, formats)
+
+
+@pytest.mark.parametrize(
+    ("sources", "outputs", "formats", "words"),
+    [
+        (["in/a.jpg", "in/a.webp"], None, ["webp"], "in/a.webp: is another photo of this batch"),
+        (["in/0004.png"], ["in"], None, "in: holds a photo of this batch"),
+        (["x/in.jpg", "out/in/1.png"], ["out"], None, "out/in: holds a photo of this batch"),
+    ],
+)
+def test_overwriting_spares_all_photos_of_the_batch(
+    sources: list[str], outputs: list[str] | None, formats: list[str] | None, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        paths(sources, outputs, formats, overwrite=True)
+    assert paths(sources, outputs, formats), "what is there is told later, or skipped"
 
 
 def named(template: str, sources: list[str], formats: list[str] | None = None) -> list[list[str]]:

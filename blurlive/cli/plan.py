@@ -64,8 +64,8 @@ def plan(sources: list[str], places: Places) -> list[list[Target]]:
     planned = []
     for source, name in zip(sources, _namers(sources, bool(folders), places), strict=True):
         targets = files + _in_folders(folders, name, several, places) + _beside(source, name, files, folders, places)
-        _keep_photo(source, targets)
         planned.append(_unique(targets))
+    _keep_photos(sources, planned, overwrite=places.overwrite)
     _check_shared(sources, planned, places)
     return planned
 
@@ -99,11 +99,21 @@ def _always(name: str) -> Namer:
     return lambda _: name
 
 
-def _keep_photo(source: str, targets: list[Target]) -> None:
-    """No result may take the place of the photo that it is made of, not even with ``--overwrite``."""
-    for target in targets:
-        if source != "-" and os.path.realpath(target.path) == os.path.realpath(source):
-            raise UsageError(f"{target.path}: is the photo itself; give the result another name with -o")
+def _keep_photos(sources: list[str], planned: list[list[Target]], *, overwrite: bool) -> None:
+    """No result may take the place of the photo that it is made of, nor ``--overwrite`` that of any photo of the batch;
+    frames of an earlier clip, which go from a folder that gets new ones, may be such photos too."""
+    photos = {source: Path(os.path.realpath(source)) for source in sources if source != "-"}
+    files = set(photos.values())
+    folders = {photo.parent for photo in files}
+    for source, targets in zip(sources, planned, strict=True):
+        for target in targets:
+            place = Path(os.path.realpath(target.path))
+            if place == photos.get(source):
+                raise UsageError(f"{target.path}: is the photo itself; give the result another name with -o")
+            if overwrite and place in files:
+                raise UsageError(f"{target.path}: is another photo of this batch; give results a place of their own")
+            if overwrite and target.format == "frames" and place in folders:
+                raise UsageError(f"{target.path}: holds a photo of this batch; give its frames another folder with -o")
 
 
 def _check_shared(sources: list[str], planned: list[list[Target]], places: Places) -> None:
