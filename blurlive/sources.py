@@ -20,6 +20,8 @@ _HEIC = (".heic", ".heif", ".hif")
 _PNM = (".ppm", ".pgm", ".pbm", ".pnm")
 SUFFIXES = frozenset([*_JPEG, *_HEIC, *_PNM, ".png", ".webp", ".tif", ".tiff", ".avif", ".bmp", ".gif"])
 """What counts as a photo in a folder, in lower case; a file named outright may have any suffix."""
+SHEET = ".sheet.png"
+"""What contact sheets, which are no photos, are called."""
 
 _MAX_STREAM = 2 << 30  # bytes taken from a pipe: an endless one must end
 
@@ -28,10 +30,11 @@ def find_photos(arguments: Sequence[str], *, recursive: bool = False) -> list[st
     """The photos that command line ``arguments`` mean, each once: paths, and "-" for standard input.
 
     Arguments keep their order; what a folder or a glob stands for is sorted naturally (2 before 10). Both give files
-    with one of `SUFFIXES` (a glob that meets no such file: all it meets), hidden ones left out; ``recursive`` goes into
-    subfolders. A file's name is passed on unseen: one wrong name must not spoil a batch.
+    with one of `SUFFIXES` (a glob that meets no such file: all it meets), hidden ones and contact sheets (`SHEET`) left
+    out; ``recursive`` goes into subfolders. A file's name is passed on unseen: one wrong name must not spoil a batch.
 
-    Raises `InputError` for a glob that matches nothing, and for a folder that has no photo or cannot be read.
+    Raises `InputError` for an empty name, which to a path is the current folder, for a glob that matches nothing, and
+    for a folder that has no photo or cannot be read.
     """
     found: dict[str, str | Path] = {}
     for argument in arguments:
@@ -71,6 +74,8 @@ def shown(source: str | Path | BinaryIO) -> str:
 
 
 def _expanded(argument: str, recursive: bool) -> Sequence[str | Path]:
+    if not argument:
+        raise InputError("'': an empty name; give a photo, a folder, or - for standard input")
     path = Path(argument)
     if argument == "-":
         return ["-"]
@@ -117,7 +122,11 @@ def _unreadable(error: OSError) -> None:
 
 
 def _photos(files: Iterable[Path]) -> list[Path]:
-    return [file for file in files if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")]
+    return [file for file in files if file.suffix.lower() in SUFFIXES and not _left_out(file.name.lower())]
+
+
+def _left_out(name: str) -> bool:
+    return name.startswith(".") or name.endswith(SHEET)
 
 
 def _natural(path: Path) -> list[list[str | int]]:

@@ -20,6 +20,7 @@ from .encoders import animation, stills, video
 from .encoders import target as targets
 from .encoders.clip import FPS, Clip, Encoder, Frame, Sink, check_frame
 from .errors import OutputError
+from .sources import SHEET
 
 __all__ = [
     "FORMATS",
@@ -51,7 +52,7 @@ _FORMATS = {
     "webp": _Format(animation.webp, (".webp",), 16383),
     "apng": _Format(animation.apng, (".apng", ".png")),
     "frames": _Format(stills.frames, ("",)),
-    "sheet": _Format(stills.sheet, (".sheet.png",)),
+    "sheet": _Format(stills.sheet, (SHEET,)),
     "side": _Format(video.side, (".side.mp4",), 16384, video.side_size),
 }
 
@@ -90,8 +91,11 @@ class Writer:
 def format_of(target: Path | str) -> str:
     """The format that a target's name asks for.
 
-    A folder that exists, a trailing slash or no suffix mean ``frames``. Raises OutputError for any other suffix.
+    A folder that exists, a trailing slash or no suffix mean ``frames``. Raises OutputError for any other suffix, and for
+    an empty name, which to a path is the current folder.
     """
+    if not str(target):
+        raise OutputError("'': an empty name; say where the result is to go")
     name = str(target).lower()
     if name.endswith(("/", os.sep)) or Path(target).is_dir() or not Path(name).suffix:
         return "frames"

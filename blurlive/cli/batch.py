@@ -109,7 +109,7 @@ def _report(results: Iterator[Result], talk: Talk, tick: Callable[[], None]) -> 
         if result.error:
             codes.append(result.exit_code)
             talk.error(result.error)
-        talk.result(result.__dict__, [path for path in result.outputs if path != str(STDOUT)])
+        talk.result(result.__dict__, result.outputs)
         if result.seconds:
             talk.detail(", ".join(f"{name} {taken:.2f} s" for name, taken in result.seconds.items()))
         statuses[result.status] += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,8 +21,8 @@ At = Annotated[
         metavar="TIME", help="Which frame of a video or an animation is the photo: 2.5 (seconds) or frame:12 (from 1)."
     ),
 ]
-Outputs = Annotated[
-    list[Path] | None,
+Outputs = Annotated[  # no paths, which would lose the slash of out.v2/ and make ./- the same as -
+    list[str] | None,
     typer.Option(
         "-o",
         "--output",

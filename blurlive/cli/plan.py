@@ -11,18 +11,18 @@ from ..errors import UsageError
 from ..writers import SUFFIXES, format_of
 from . import names
 
-STDOUT = Path("-")
-"""As a target: standard output."""
+STDOUT = "-"
+"""Standard output, as ``-o`` names it."""
 Namer = Callable[[str], str]
 """The name of a photo's result in a given format, without its suffix."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """What the user asked for: ``-o`` paths, ``--format`` names, a ``--name`` template, and what to do with what
+    """What the user asked for: ``-o`` as written, ``--format`` names, a ``--name`` template, and what to do with what
     exists. ``frames`` of a clip and the ``moment`` of a video may be part of names."""
 
-    outputs: list[Path] | None
+    outputs: list[str] | None
     formats: list[str] | None
     overwrite: bool
     skip_existing: bool
@@ -47,6 +47,11 @@ class Target:
     path: Path
     format: str
     inside: Path | None = None
+
+    @property
+    def piped(self) -> bool:
+        """Whether it is standard output; frames cannot be, so that they may have a folder called "-"."""
+        return self.path == Path(STDOUT) and self.format != "frames"
 
 
 def plan(sources: list[str], places: Places) -> list[list[Target]]:
@@ -77,7 +82,7 @@ def _to_stdout(sources: list[str], places: Places) -> list[list[Target]]:
     format = (places.formats or ["mp4"])[0]
     if format == "frames":
         raise UsageError("-o -: frames are many files; give a --format that is one, as mp4")
-    return [[Target(STDOUT, format)] for _ in sources]
+    return [[Target(Path(STDOUT), format)] for _ in sources]
 
 
 def _namers(sources: list[str], together: bool, places: Places) -> list[Namer]:
@@ -131,8 +136,8 @@ def _home(source: str) -> Path:
     return Path() if source == "-" else Path(source).parent
 
 
-def _sorted_outputs(outputs: list[Path]) -> tuple[list[Target], list[Path]]:
-    targets = [Target(path, format_of(path)) for path in outputs]
+def _sorted_outputs(outputs: list[str]) -> tuple[list[Target], list[Path]]:
+    targets = [Target(Path(output), format_of(output)) for output in outputs]
     return [t for t in targets if t.format != "frames"], [t.path for t in targets if t.format == "frames"]
 
 

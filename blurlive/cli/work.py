@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BlurliveError, DeviceError, OutputError, WeightsError
-from .plan import STDOUT, Target
+from .plan import Target
 from .ui import printable
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Steps:
             with _files_for(work.targets) as files:
                 clip = Stream(_timed("frames", frames, waiting), photo, work.result.frames)
                 clip.save(*files, **self._options())
-            work.result.outputs = [str(target.path) for target in work.targets]
+            work.result.outputs = [str(target.path) for target in work.targets if not target.piped]
         work.result.seconds["encode"] = time.perf_counter() - start - waiting["frames"]
 
     def _load(self, work: Work) -> Photo:
@@ -156,7 +156,7 @@ class Steps:
         result.seconds["decode"] = time.perf_counter() - start
         result.height, result.width = photo.pixels.shape[:2]
         result.frames = frame_count(self._recipe.iters)
-        named = [(target.path, target.format) for target in work.targets if target.path != STDOUT]
+        named = [(target.path, target.format) for target in work.targets if not target.piped]
         Stream((), photo, result.frames).check(*named, **self._options())
         return photo
 
@@ -184,7 +184,7 @@ def missing(targets: list[Target], result: Result) -> list[Target]:
     """The targets that are not there yet."""
     from ..writers import is_written
 
-    done = [target for target in targets if target.path != STDOUT and is_written(target.path, target.format)]
+    done = [target for target in targets if not target.piped and is_written(target.path, target.format)]
     result.skipped = [str(target.path) for target in done]
     if len(done) == len(targets):
         result.status = "skipped"
@@ -204,7 +204,7 @@ def _make_room(target: Target) -> None:
 @contextmanager
 def _files_for(targets: list[Target]) -> Iterator[list[tuple[Path, str]]]:
     """Paths to write to: the targets' own, or, for standard output, a temporary file copied there when it is whole."""
-    if targets[0].path != STDOUT:
+    if not targets[0].piped:
         yield [(target.path, target.format) for target in targets]
         return
     with tempfile.TemporaryDirectory(prefix="blurlive-") as folder:

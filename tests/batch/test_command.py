@@ -74,6 +74,8 @@ def test_a_clip_to_standard_output(run, tmp_path: Path, monkeypatch: pytest.Monk
     assert said.out[4:8] == b"ftyp"
     assert run("a.png", "-o", "-", "--format", "gif", "--skip-existing").out.startswith(b"GIF89a")
     assert visible(tmp_path) == ["a.png"]
+    assert run("a.png", "-o", "./-").out == b"-\n"
+    assert len(visible(tmp_path / "-")) == 7, "a folder of that name is none"
     assert "--json" in run("a.png", "-o", "-", "--json").err
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     said = run("a.png", "-o", "-")
