@@ -29,6 +29,7 @@ __all__ = [
     "Clip",
     "Frame",
     "Writer",
+    "check_place",
     "check_target",
     "format_of",
     "is_written",
@@ -91,7 +92,7 @@ class Writer:
 def format_of(target: Path | str) -> str:
     """The format that a target's name asks for.
 
-    A folder that exists, a trailing slash or no suffix mean ``frames``. Raises OutputError for any other suffix, and for
+    A folder that exists, a trailing slash or no suffix mean ``frames``. Raises OutputError for any other suffix and for
     an empty name, which to a path is the current folder.
     """
     if not str(target):
@@ -118,9 +119,14 @@ def is_written(target: Path, format: str) -> bool:
 def check_target(target: Path, format: str, clip: Clip, *, overwrite: bool = False) -> None:
     """Raise the OutputError that `open_writer` would begin with."""
     _check_size(target, format, clip)
+    check_place(target, format, clip.frames, overwrite=overwrite)
+
+
+def check_place(target: Path, format: str, frames: int, *, overwrite: bool = False) -> None:
+    """Raise the OutputError that a clip of so many frames would begin with, whatever their size."""
     with targets.explained(target):
         if format == "frames":
-            targets.check_folder(targets.real(target), clip.frames, overwrite)
+            targets.check_folder(targets.real(target), frames, overwrite)
         else:
             targets.check_file(targets.real(target), overwrite)
 

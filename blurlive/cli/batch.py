@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import typer
 
-from ..errors import UsageError
-from .plan import STDOUT, Places, plan
+from ..errors import OutputError, UsageError
+from .plan import STDOUT, Places, Target, plan
 from .ui import Talk
 from .work import Netting, Recipe, Result, Watch, Work, missing
 
@@ -42,7 +42,7 @@ def run(job: Job, places: Places, recipe: Recipe, talk: Talk) -> None:
     targets = plan(sources, places)
     works = [Work(*each, Result(each[0])) for each in zip(sources, targets, strict=True)][number - 1 :: shards]
     if talk.dry_run:
-        _tell_plan(works, places.skip_existing, talk)
+        _tell_plan(works, places, talk)
         return
     if shards > 1:
         recipe = replace(recipe, netting=_on_own_device(recipe.netting))
@@ -93,12 +93,29 @@ def _check_streams(sources: list[str], places: Places, job: Job, talk: Talk) -> 
         raise UsageError("-o -: standard output is a terminal; send it to a file (> clip.mp4) or a program (|)")
 
 
-def _tell_plan(works: list[Work], skip_existing: bool, talk: Talk) -> None:
+def _tell_plan(works: list[Work], places: Places, talk: Talk) -> None:
+    """What would be written, and what is in the way of it: no error yet, since nobody has asked to write."""
     for work in works:
-        targets = missing(work.targets, work.result) if skip_existing else work.targets
+        targets = missing(work.targets, work.result) if places.skip_existing else work.targets
+        for target in targets:
+            if refusal := _refusal(target, places):
+                talk.error(refusal)
         paths = [str(target.path) for target in targets]
         status = "planned" if targets else "skipped"
         talk.result({"photo": work.source, "status": status, "outputs": paths, "skipped": work.result.skipped}, paths)
+
+
+def _refusal(target: Target, places: Places) -> str | None:
+    """Why a target could not be written, of one that needs no folder made first."""
+    from ..writers import check_place
+
+    if target.piped or (target.inside and not target.inside.exists()):
+        return None
+    try:
+        check_place(target.path, target.format, places.frames, overwrite=places.overwrite)
+    except OutputError as error:
+        return str(error)
+    return None
 
 
 def _report(results: Iterator[Result], talk: Talk, tick: Callable[[], None]) -> tuple[list[int], Counter[str]]:

@@ -67,6 +67,16 @@ def test_a_batch_is_summed_up(run, tmp_path: Path) -> None:
     assert said.out == b"a.gif\n"
 
 
+def test_a_dry_run_tells_what_is_in_the_way(run, tmp_path: Path) -> None:
+    save(tmp_path / "a.png")
+    (tmp_path / "a.gif").touch()
+    asked = ("a.png", "--format", "gif", "--format", "webp", "--dry-run")
+    said = run(*asked)
+    assert (said.code, said.out.split()) == (0, [b"a.gif", b"a.webp"])
+    assert "a.gif exists already" in said.err
+    assert run(*asked, "--overwrite").err == run("a.png", "-o", "new/", "--dry-run").err == ""
+
+
 def test_a_clip_to_standard_output(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(tmp_path / "a.png")
     said = run("a.png", "-o", "-")
