@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from .errors import WeightsError
+from .errors import WeightsError, reason
 from .files import sha256
 
 SCHEME = "hf://"
@@ -146,8 +146,3 @@ def status(error: Exception) -> int | None:
     """HTTP status of a failed request to the Hub, if it came that far."""
     code = getattr(getattr(error, "response", None), "status_code", None)
     return code if isinstance(code, int) else None
-
-
-def reason(error: Exception) -> str:
-    """An error of the Hub's library in at most a line: it writes many."""
-    return " ".join(str(error).split())[:160] or type(error).__name__

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import InputError
+from .errors import InputError, reason
 
 _JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo")
 _HEIC = (".heic", ".heif", ".hif")
@@ -118,7 +118,7 @@ def _files(folder: Path, recursive: bool) -> Iterator[Path]:
 
 
 def _unreadable(error: OSError) -> None:
-    raise InputError(f"{error.filename}: the folder cannot be read ({_reason(error)})") from error
+    raise InputError(f"{error.filename}: the folder cannot be read ({reason(error)})") from error
 
 
 def _photos(files: Iterable[Path]) -> list[Path]:
@@ -145,7 +145,7 @@ def _file(path: Path, name: str) -> BinaryIO:
     except PermissionError:
         raise InputError(f"{name}: permission denied; make the file readable first") from None
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise InputError(f"{name}: cannot be opened ({_reason(error)}); check its name") from error
+        raise InputError(f"{name}: cannot be opened ({reason(error)}); check its name") from error
 
 
 def _advice(path: Path) -> str:
@@ -173,7 +173,7 @@ def _filled(stream: BinaryIO, name: str) -> BinaryIO:
         stream = stream if stream.seekable() else _copied(stream, name)
         size = stream.seek(0, io.SEEK_END)
     except (OSError, ValueError) as error:
-        raise InputError(f"{name}: cannot be read ({_reason(error)}); give a file name") from error
+        raise InputError(f"{name}: cannot be read ({reason(error)}); give a file name") from error
     if size == 0:
         empty = "no data came; pipe a photo into standard input" if name == "-" else "is empty (0 bytes); copy it again"
         raise InputError(f"{name}: {empty}")
@@ -188,7 +188,3 @@ def _copied(stream: BinaryIO, name: str) -> BinaryIO:
         if copy.tell() > _MAX_STREAM:
             raise InputError(f"{name}: sends more than {_MAX_STREAM >> 30} GiB, too much for a photo")
     return copy
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

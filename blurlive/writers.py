@@ -18,13 +18,12 @@ from pathlib import Path
 
 from .encoders import animation, stills, video
 from .encoders import target as targets
-from .encoders.clip import FPS, Clip, Encoder, Frame, Sink, check_frame
+from .encoders.clip import Clip, Encoder, Frame, Sink, check_frame
 from .errors import OutputError
 from .sources import SHEET
 
 __all__ = [
     "FORMATS",
-    "FPS",
     "SUFFIXES",
     "Clip",
     "Frame",

@@ -144,14 +144,14 @@ def _show(settings: TrainConfig) -> None:
 
 
 def _run(settings: TrainConfig, folder: Path, resume: bool, quiet: bool) -> None:
-    from ..training.export import FILE
     from ..training.loop import train as loop
+    from ..weights import EXPORTED
 
     with _Progress(settings.stage, settings.steps, quiet) as progress:
         for report in loop(settings, folder, resume, progress.say):
             progress.show(report)
     if not quiet:
-        tell_path(folder / FILE)
+        tell_path(folder / EXPORTED)
 
 
 class _Progress:

@@ -1,4 +1,5 @@
-"""Animated WebP and PNG: stills compressed by Pillow, in containers of our own that take them one by one.
+"""Animated WebP, PNG and GIF: stills compressed by Pillow, in containers of our own (GIF's is in `gif`) that take them
+one by one.
 
 Pillow's own animations keep every frame until the last has come, and merge equal ones.
 """
