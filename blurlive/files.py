@@ -45,6 +45,14 @@ def save_tensors(file: Path, tensors: Mapping[str, Tensor], metadata: dict[str, 
         ) from error
 
 
+def check_place(file: Path) -> None:
+    """Raise :class:`OutputError` where no file can be written: told before hours of work, not after."""
+    if not file.name or file.is_dir():
+        raise OutputError(f"{file}: is a folder; give the name of a file")
+    if not file.parent.is_dir():
+        raise OutputError(f"{file}: the folder {file.parent} does not exist; create it first")
+
+
 def sha256(file: Path) -> str:
     """Hex digest of a file, as ``sha256sum`` prints it."""
     with file.open("rb") as data:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import DataError, OutputError, UsageError
+from ..errors import DataError, UsageError
+from ..files import check_place
 from . import options as o
 from .ui import printable
 
@@ -100,7 +101,8 @@ def evaluate(
 
     if resume and json is None:
         raise UsageError("--resume goes on from the rows beside --json; give the --json FILE of the run that stopped")
-    _check_places(json, report)
+    for file in filter(None, (json, report)):
+        check_place(file)
     find_clips(data, gamma)  # complains of what is not there before rows of an earlier run are thrown away
     settings = _settings(gamma, lpips)
     methods = _methods(weights, pred, device, dtype)
@@ -146,15 +148,6 @@ def _named(text: str) -> tuple[str, str]:
     """Name and weights of ``[NAME=]WEIGHTS``. A path or an address may hold "=" too, after a slash."""
     name, given, file = text.partition("=")
     return (name, file) if given and "/" not in name and not Path(text).is_file() else ("", text)
-
-
-def _check_places(*files: Path | None) -> None:
-    """What cannot be written is told now, not after hours of scoring."""
-    for file in filter(None, files):
-        if not file.name or file.is_dir():
-            raise OutputError(f"{file}: is a folder; give the name of a file")
-        if not file.parent.is_dir():
-            raise OutputError(f"{file}: the folder {file.parent} does not exist; create it first")
 
 
 def _journal(json: Path | None, data: Path, settings: Settings, *, resume: bool) -> Journal:
