@@ -92,6 +92,7 @@ def evaluate(
     lpips: LpipsFile = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
+    offline: o.Offline = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Score our weights and anybody's frames under one protocol, side by side."""
@@ -105,12 +106,13 @@ def evaluate(
         check_place(file)
     find_clips(data, gamma)  # complains of what is not there before rows of an earlier run are thrown away
     settings = _settings(gamma, lpips)
-    methods = _methods(weights, pred, device, dtype)
+    methods = _methods(weights, pred, device, dtype, offline=offline)
     journal = _journal(json, data, settings, resume=resume)
     clips, broken = _score(data, methods, settings, journal, limit, jobs or min(4, os.cpu_count() or 1), quiet)
     result = make_report(data, settings, methods, journal.of(clips, methods), broken)
     if json is not None:
         result.write(json)
+        journal.end()
     if not quiet:
         _show(result)
     if report is not None:
@@ -126,7 +128,9 @@ def _settings(gamma: float, lpips: Path | None) -> Settings:
     return Settings(gamma, None if lpips is None else Lpips(lpips))
 
 
-def _methods(weights: list[str] | None, pred: list[str] | None, device: str, dtype: str) -> list[Method]:
+def _methods(
+    weights: list[str] | None, pred: list[str] | None, device: str, dtype: str, *, offline: bool = False
+) -> list[Method]:
     """The trivial rows, other methods' frames, and our networks: the default one if none is named."""
     from ..evaluation.methods import Folder, Network, must_differ, trivial
 
@@ -139,7 +143,8 @@ def _methods(weights: list[str] | None, pred: list[str] | None, device: str, dty
     for text in weights or [""]:
         if text != NO_NETWORK:
             name, file = _named(text)
-            methods.append(Network(name or (Path(file).stem if file else "blurlive"), file or None, device, dtype))
+            name = name or (Path(file).stem if file else "blurlive")
+            methods.append(Network(name, file or None, device, dtype, offline=offline))
     must_differ(methods)
     return methods
 
