@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -34,12 +35,13 @@ def prepare(source: str, repo: str, licence: str | None = None) -> Upload:
     """All that needs no network: find ``source`` (a run's folder, or weights as :func:`blurlive.weights.find` takes
     them), check that they load, write ``licence`` into them if one is given, make the card.
 
-    Raises :class:`WeightsError`, and :class:`UsageError` if the weights are under no licence or ``repo`` is more than
+    Raises :class:`WeightsError`, and :class:`UsageError` if the weights are under no licence or ``repo`` is not
     ``org/repo``.
     """
     file = _file(source)
-    if hub.place(f"{hub.SCHEME}{repo}/{file.name}") != hub.Place(repo, None, file.name):
+    if not re.fullmatch("[^/@]+/[^/@]+", repo):
         raise UsageError(f"{repo}: not a repository; write ORG/REPO, without folder or revision")
+    hub.place(f"{hub.SCHEME}{repo}/{file.name}")  # complains of names that the Hub does not allow
     about = weights.load(file)[1].about | ({} if licence is None else {"licence": licence})
     content = file.read_bytes() if licence is None else _licensed(file, licence)
     if not about.get("licence"):
