@@ -58,7 +58,9 @@ def fetch(address: str, *, offline: bool = False) -> Path:
     """The file at an ``hf://`` address: in the cache if its whole commit hash says which one is meant or if
     ``offline`` (or ``HF_HUB_OFFLINE``), else as the Hub has it now, downloaded if the cache has another.
 
-    Where the Hub cannot be asked, the cache will do. Raises :class:`WeightsError` that says what else can be done.
+    Where the Hub does not answer, or refuses a token that is missing or has run out (401, 403), the cache will do: what
+    was fetched once may be used. Where it has no such file any more (404), the cache will not. Raises
+    :class:`WeightsError` that says what else can be done.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_download
     from huggingface_hub.constants import HF_HUB_OFFLINE
@@ -73,7 +75,7 @@ def fetch(address: str, *, offline: bool = False) -> Path:
         etag = get_hf_file_metadata(asked.url).etag  # tried once: the download tries again by itself
         file = Path(hf_hub_download(asked.repo, asked.file, revision=asked.revision))
     except Exception as error:  # also those of the HTTP library, which is another one in each major version
-        if cached:
+        if cached and status(error) != 404:
             return cached
         raise WeightsError(f"{address}: {_refusal(asked, error)}") from error
     _check(address, file, etag)
@@ -86,6 +88,12 @@ def _cached(asked: Place) -> Path | None:
 
     found = try_to_load_from_cache(asked.repo, asked.file, revision=asked.revision)
     return Path(found) if isinstance(found, str) else None  # else nothing, or a mark that the Hub has no such file
+
+
+def published(file: Path) -> str | None:
+    """The sha256 that the Hub has of a file in its cache, which names large ones by it; None of any other file."""
+    blob = file.resolve()
+    return blob.name if blob.parent.name == "blobs" and DIGEST.fullmatch(blob.name) else None
 
 
 def _check(address: str, file: Path, etag: str | None) -> None:

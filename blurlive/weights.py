@@ -20,7 +20,7 @@ from torch import Tensor
 
 from .errors import WeightsError, reason
 from .files import save_tensors, sha256
-from .hub import SCHEME, fetch
+from .hub import SCHEME, fetch, published
 from .models.restorer import Restorer, RestorerConfig, restorer_config
 
 DEFAULT = "blurlive-base"
@@ -173,13 +173,23 @@ def convert(source: Path, target: Path) -> Path:
 
 
 def verify(file: Path) -> str:
-    """Digest of a weights file that loads; a bundled one must match ``SHA256SUMS``. Raises :class:`WeightsError`."""
+    """Digest of a weights file that loads and, if it is bundled or from the Hub, is what was published. Raises
+    :class:`WeightsError`."""
     load(file)
-    digest = sha256(file)
-    expected = _pinned().get(file.name) if file.resolve().parent == bundled_folder().resolve() else None
+    digest, expected = sha256(file), _expected(file)
     if expected not in (None, digest):
-        raise WeightsError(f"{file}: sha256 is {digest[:12]}…, expected {str(expected)[:12]}…; reinstall blurlive")
+        raise WeightsError(
+            f"{file.resolve()}: is not what was published (sha256 {digest[:12]}…, expected {str(expected)[:12]}…); "
+            "remove it and install or download it again"
+        )
     return digest
+
+
+def _expected(file: Path) -> str | None:
+    """The digest by ``SHA256SUMS`` of a bundled file, by the Hub of one in its cache, None of any other."""
+    if file.resolve().parent == bundled_folder().resolve():
+        return _pinned().get(file.name)
+    return published(file)
 
 
 def _pinned() -> dict[str, str]:
