@@ -54,7 +54,7 @@ def run(job: Job, places: Places, recipe: Recipe, talk: Talk) -> None:
         closing(engine(works, recipe, Watch(talk.say, talk.detail, bar.frame, talk.aside))) as results,
     ):
         codes, statuses = _report(results, talk, bar.photo)
-    _sum_up(statuses, time.perf_counter() - start, talk)
+    _sum_up(statuses, len(works), time.perf_counter() - start, talk)
     if codes:
         raise typer.Exit(codes[0])
 
@@ -136,8 +136,11 @@ def _report(results: Iterator[Result], talk: Talk, tick: Callable[[], None]) -> 
     return codes, statuses
 
 
-def _sum_up(statuses: Counter[str], seconds: float, talk: Talk) -> None:
-    if statuses.total() < 2:
+def _sum_up(statuses: Counter[str], photos: int, seconds: float, talk: Talk) -> None:
+    """What became of several photos; some are not tried after an error that would meet them too."""
+    if photos < 2:
         return
     counts = ", ".join(f"{statuses[status]} {status}" for status in ("done", "skipped", "failed"))
+    if untried := photos - statuses.total():
+        counts += f", {untried} not tried"
     talk.say(f"{counts} in {seconds:.1f} s ({60 * statuses['done'] / seconds:.1f} photos a minute)")

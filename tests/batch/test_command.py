@@ -65,6 +65,8 @@ def test_a_batch_is_summed_up(run, tmp_path: Path) -> None:
     assert summary.startswith("1 done, 1 skipped, 1 failed in ")
     assert summary.endswith(" photos a minute)")
     assert said.out == b"a.gif\n"
+    said = run("a.png", "b.png", "d.png", "--format", "webp", "--device", "abacus")
+    assert ", 1 failed, 2 not tried in " in said.err
 
 
 def test_a_dry_run_tells_what_is_in_the_way(run, tmp_path: Path) -> None:
