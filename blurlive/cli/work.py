@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BlurliveError, DeviceError, OutputError, WeightsError
+from ..errors import BlurliveError, DeviceError, InputError, OutputError, WeightsError
 from .plan import Target
 from .ui import printable
 
@@ -74,11 +74,17 @@ class Result:
 
     @contextmanager
     def telling(self) -> Iterator[None]:
-        """An error that belongs to this photo is kept, not raised."""
+        """An error that belongs to this photo is kept, not raised; so is a lack of memory outside the network's tiles,
+        which a smaller photo may not meet."""
         try:
             yield
         except BlurliveError as error:
-            self.status, self.error, self.exit_code = "failed", str(error), error.exit_code
+            self._failed(error)
+        except MemoryError:
+            self._failed(InputError(f"{self.photo}: needs more memory than there is; use --max-side"))
+
+    def _failed(self, error: BlurliveError) -> None:
+        self.status, self.error, self.exit_code = "failed", str(error), error.exit_code
 
     @property
     def hopeless(self) -> bool:
