@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import BlurliveError, DeviceError, InputError, OutputError, WeightsError
 from .plan import Target
-from .ui import printable
+from .ui import leave_output, printable
 
 if TYPE_CHECKING:
     from ..clips import Frame
@@ -221,7 +220,7 @@ def _files_for(targets: list[Target]) -> Iterator[list[tuple[Path, str]]]:
                 shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.flush()
         except OSError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is not tried again at exit
+            leave_output()
             raise OutputError(f"-: standard output took only part of the clip ({error.strerror})") from error
 
 
