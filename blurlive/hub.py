@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from .errors import WeightsError
+from .errors import WeightsError, reason
 from .files import sha256
 
 SCHEME = "hf://"
@@ -58,7 +58,9 @@ def fetch(address: str, *, offline: bool = False) -> Path:
     """The file at an ``hf://`` address: in the cache if its whole commit hash says which one is meant or if
     ``offline`` (or ``HF_HUB_OFFLINE``), else as the Hub has it now, downloaded if the cache has another.
 
-    Where the Hub cannot be asked, the cache will do. Raises :class:`WeightsError` that says what else can be done.
+    Where the Hub does not answer, or refuses a token that is missing or has run out (401, 403), the cache will do: what
+    was fetched once may be used. Where it has no such file any more (404), the cache will not. Raises
+    :class:`WeightsError` that says what else can be done.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_download
     from huggingface_hub.constants import HF_HUB_OFFLINE
@@ -73,7 +75,7 @@ def fetch(address: str, *, offline: bool = False) -> Path:
         etag = get_hf_file_metadata(asked.url).etag  # tried once: the download tries again by itself
         file = Path(hf_hub_download(asked.repo, asked.file, revision=asked.revision))
     except Exception as error:  # also those of the HTTP library, which is another one in each major version
-        if cached:
+        if cached and status(error) != 404:
             return cached
         raise WeightsError(f"{address}: {_refusal(asked, error)}") from error
     _check(address, file, etag)
@@ -86,6 +88,12 @@ def _cached(asked: Place) -> Path | None:
 
     found = try_to_load_from_cache(asked.repo, asked.file, revision=asked.revision)
     return Path(found) if isinstance(found, str) else None  # else nothing, or a mark that the Hub has no such file
+
+
+def published(file: Path) -> str | None:
+    """The sha256 that the Hub has of a file in its cache, which names large ones by it; None of any other file."""
+    blob = file.resolve()
+    return blob.name if blob.parent.name == "blobs" and DIGEST.fullmatch(blob.name) else None
 
 
 def _check(address: str, file: Path, etag: str | None) -> None:
@@ -146,8 +154,3 @@ def status(error: Exception) -> int | None:
     """HTTP status of a failed request to the Hub, if it came that far."""
     code = getattr(getattr(error, "response", None), "status_code", None)
     return code if isinstance(code, int) else None
-
-
-def reason(error: Exception) -> str:
-    """An error of the Hub's library in at most a line: it writes many."""
-    return " ".join(str(error).split())[:160] or type(error).__name__

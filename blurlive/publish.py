@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -10,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from . import hub, weights
-from .errors import OutputError, UsageError, WeightsError
+from .errors import OutputError, UsageError, WeightsError, reason
 
-EXPORTED = "weights.safetensors"
-"""What a training run calls its weights."""
 HUB_LICENCES = {
     *("mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "mpl-2.0", "gpl-2.0", "gpl-3.0", "lgpl-3.0", "agpl-3.0"),
     *("cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-nd-4.0"),
@@ -36,12 +35,13 @@ def prepare(source: str, repo: str, licence: str | None = None) -> Upload:
     """All that needs no network: find ``source`` (a run's folder, or weights as :func:`blurlive.weights.find` takes
     them), check that they load, write ``licence`` into them if one is given, make the card.
 
-    Raises :class:`WeightsError`, and :class:`UsageError` if the weights are under no licence or ``repo`` is more than
+    Raises :class:`WeightsError`, and :class:`UsageError` if the weights are under no licence or ``repo`` is not
     ``org/repo``.
     """
     file = _file(source)
-    if hub.place(f"{hub.SCHEME}{repo}/{file.name}") != hub.Place(repo, None, file.name):
+    if not re.fullmatch("[^/@]+/[^/@]+", repo):
         raise UsageError(f"{repo}: not a repository; write ORG/REPO, without folder or revision")
+    hub.place(f"{hub.SCHEME}{repo}/{file.name}")  # complains of names that the Hub does not allow
     about = weights.load(file)[1].about | ({} if licence is None else {"licence": licence})
     content = file.read_bytes() if licence is None else _licensed(file, licence)
     if not about.get("licence"):
@@ -53,9 +53,10 @@ def _file(source: str) -> Path:
     folder = Path(source).expanduser()
     if not folder.is_dir():
         return weights.find(source)
-    if not (folder / EXPORTED).is_file():
-        raise WeightsError(f"{folder}: no {EXPORTED} in it; write it with `blurlive train --export --out {folder}`")
-    return folder / EXPORTED
+    file = folder / weights.EXPORTED
+    if not file.is_file():
+        raise WeightsError(f"{folder}: no {file.name} in it; write it with `blurlive train --export --out {folder}`")
+    return file
 
 
 def _licensed(file: Path, licence: str) -> bytes:
@@ -156,6 +157,6 @@ def _refusal(error: Exception) -> str:
     if hub.status(error) in (401, 403):
         return (
             f"the Hub refuses the token ({hub.status(error)}); put one in HF_TOKEN that may write to this "
-            f"repository ({hub.reason(error)})"
+            f"repository ({reason(error)})"
         )
-    return f"cannot be published ({hub.reason(error)}); try again"
+    return f"cannot be published ({reason(error)}); try again"

@@ -13,13 +13,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import InputError
+from .errors import InputError, reason
 
 _JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo")
 _HEIC = (".heic", ".heif", ".hif")
 _PNM = (".ppm", ".pgm", ".pbm", ".pnm")
 SUFFIXES = frozenset([*_JPEG, *_HEIC, *_PNM, ".png", ".webp", ".tif", ".tiff", ".avif", ".bmp", ".gif"])
 """What counts as a photo in a folder, in lower case; a file named outright may have any suffix."""
+SHEET = ".sheet.png"
+"""What contact sheets, which are no photos, are called."""
 
 _MAX_STREAM = 2 << 30  # bytes taken from a pipe: an endless one must end
 
@@ -28,10 +30,11 @@ def find_photos(arguments: Sequence[str], *, recursive: bool = False) -> list[st
     """The photos that command line ``arguments`` mean, each once: paths, and "-" for standard input.
 
     Arguments keep their order; what a folder or a glob stands for is sorted naturally (2 before 10). Both give files
-    with one of `SUFFIXES` (a glob that meets no such file: all it meets), hidden ones left out; ``recursive`` goes into
-    subfolders. A file's name is passed on unseen: one wrong name must not spoil a batch.
+    with one of `SUFFIXES` (a glob that meets no such file: all it meets), hidden ones and contact sheets (`SHEET`) left
+    out; ``recursive`` goes into subfolders. A file's name is passed on unseen: one wrong name must not spoil a batch.
 
-    Raises `InputError` for a glob that matches nothing, and for a folder that has no photo or cannot be read.
+    Raises `InputError` for an empty name, which to a path is the current folder, for a glob that matches nothing, and
+    for a folder that has no photo or cannot be read.
     """
     found: dict[str, str | Path] = {}
     for argument in arguments:
@@ -71,6 +74,8 @@ def shown(source: str | Path | BinaryIO) -> str:
 
 
 def _expanded(argument: str, recursive: bool) -> Sequence[str | Path]:
+    if not argument:
+        raise InputError("'': an empty name; give a photo, a folder, or - for standard input")
     path = Path(argument)
     if argument == "-":
         return ["-"]
@@ -113,11 +118,15 @@ def _files(folder: Path, recursive: bool) -> Iterator[Path]:
 
 
 def _unreadable(error: OSError) -> None:
-    raise InputError(f"{error.filename}: the folder cannot be read ({_reason(error)})") from error
+    raise InputError(f"{error.filename}: the folder cannot be read ({reason(error)})") from error
 
 
 def _photos(files: Iterable[Path]) -> list[Path]:
-    return [file for file in files if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")]
+    return [file for file in files if file.suffix.lower() in SUFFIXES and not _left_out(file.name.lower())]
+
+
+def _left_out(name: str) -> bool:
+    return name.startswith(".") or name.endswith(SHEET)
 
 
 def _natural(path: Path) -> list[list[str | int]]:
@@ -136,7 +145,7 @@ def _file(path: Path, name: str) -> BinaryIO:
     except PermissionError:
         raise InputError(f"{name}: permission denied; make the file readable first") from None
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise InputError(f"{name}: cannot be opened ({_reason(error)}); check its name") from error
+        raise InputError(f"{name}: cannot be opened ({reason(error)}); check its name") from error
 
 
 def _advice(path: Path) -> str:
@@ -164,7 +173,7 @@ def _filled(stream: BinaryIO, name: str) -> BinaryIO:
         stream = stream if stream.seekable() else _copied(stream, name)
         size = stream.seek(0, io.SEEK_END)
     except (OSError, ValueError) as error:
-        raise InputError(f"{name}: cannot be read ({_reason(error)}); give a file name") from error
+        raise InputError(f"{name}: cannot be read ({reason(error)}); give a file name") from error
     if size == 0:
         empty = "no data came; pipe a photo into standard input" if name == "-" else "is empty (0 bytes); copy it again"
         raise InputError(f"{name}: {empty}")
@@ -179,7 +188,3 @@ def _copied(stream: BinaryIO, name: str) -> BinaryIO:
         if copy.tell() > _MAX_STREAM:
             raise InputError(f"{name}: sends more than {_MAX_STREAM >> 30} GiB, too much for a photo")
     return copy
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

@@ -16,16 +16,17 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from .errors import OutputError, WeightsError
-from .files import replaced_whole, sha256
-from .hub import SCHEME, fetch
+from .errors import WeightsError, reason
+from .files import save_tensors, sha256
+from .hub import SCHEME, fetch, published
 from .models.restorer import Restorer, RestorerConfig, restorer_config
 
 DEFAULT = "blurlive-base"
 """Name of the bundled weights that are used when none are asked for."""
+EXPORTED = "weights.safetensors"
+"""What a training run calls its weights."""
 FORMAT = "blurlive-1"
 SUMS = "SHA256SUMS"
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
@@ -95,7 +96,7 @@ def _read(file: Path) -> tuple[Restorer, Card]:
         about = dict(json.loads(metadata["about"]))
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise WeightsError(
-            f"{file}: its description is damaged or of a newer version ({_reason(error)}); upgrade blurlive"
+            f"{file}: its description is damaged or of a newer version ({reason(error)}); upgrade blurlive"
         ) from error
     return net, Card(file, net.config, about, _parameters(net))
 
@@ -116,12 +117,7 @@ def _parameters(net: Restorer) -> int:
 def _unreadable(file: Path, error: Exception) -> str:
     if file.suffix in {".pt", ".pth", ".ckpt", ".bin", ".pkl"}:
         return f"{file}: a pickle can run code when loaded; turn it into safetensors with `blurlive weights convert`"
-    return f"{file}: cannot be read as safetensors ({_reason(error)}); download it again"
-
-
-def _reason(error: Exception) -> str:
-    """In one short line: torch explains itself in many."""
-    return " ".join(str(error).split())[:160]
+    return f"{file}: cannot be read as safetensors ({reason(error)}); download it again"
 
 
 def load(weights: str | Path | None = None, *, offline: bool = False) -> tuple[Restorer, Card]:
@@ -132,9 +128,7 @@ def load(weights: str | Path | None = None, *, offline: bool = False) -> tuple[R
             tensors = {name: _real(stored.get_tensor(name)) for name in stored.keys()}  # noqa: SIM118
         net.load_state_dict(tensors, assign=True)
     except (OSError, SafetensorError, TypeError, RuntimeError) as error:
-        raise WeightsError(
-            f"{card.file}: the tensors do not fit the network it describes ({_reason(error)})"
-        ) from error
+        raise WeightsError(f"{card.file}: the tensors do not fit the network it describes ({reason(error)})") from error
     return net.eval().requires_grad_(False), card
 
 
@@ -154,11 +148,7 @@ def save(net: Restorer, file: Path, about: Mapping[str, Any], dtype: torch.dtype
         "architecture": json.dumps(net.config.as_dict()),
         "about": json.dumps(dict(about)),
     }
-    try:
-        with replaced_whole(file) as part:
-            save_file(tensors, part, metadata)
-    except (OSError, SafetensorError) as error:
-        raise OutputError(f"{file}: cannot be written ({error}); choose another folder or free some space") from error
+    save_tensors(file, tensors, metadata)
 
 
 def convert(source: Path, target: Path) -> Path:
@@ -175,20 +165,31 @@ def convert(source: Path, target: Path) -> Path:
     except FileNotFoundError:
         raise WeightsError(f"{source}: no such file") from None
     except Exception as error:  # a hostile or foreign pickle can raise anything at all
-        reason = _reason(error)
-        raise WeightsError(f"{source}: not a pickle of blurlive tensors that is safe to read ({reason})") from error
+        raise WeightsError(
+            f"{source}: not a pickle of blurlive tensors that is safe to read ({reason(error)})"
+        ) from error
     save(net, target, about)
     return target
 
 
 def verify(file: Path) -> str:
-    """Digest of a weights file that loads; a bundled one must match ``SHA256SUMS``. Raises :class:`WeightsError`."""
+    """Digest of a weights file that loads and, if it is bundled or from the Hub, is what was published. Raises
+    :class:`WeightsError`."""
     load(file)
-    digest = sha256(file)
-    expected = _pinned().get(file.name) if file.resolve().parent == bundled_folder().resolve() else None
+    digest, expected = sha256(file), _expected(file)
     if expected not in (None, digest):
-        raise WeightsError(f"{file}: sha256 is {digest[:12]}…, expected {str(expected)[:12]}…; reinstall blurlive")
+        raise WeightsError(
+            f"{file.resolve()}: is not what was published (sha256 {digest[:12]}…, expected {str(expected)[:12]}…); "
+            "remove it and install or download it again"
+        )
     return digest
+
+
+def _expected(file: Path) -> str | None:
+    """The digest by ``SHA256SUMS`` of a bundled file, by the Hub of one in its cache, None of any other."""
+    if file.resolve().parent == bundled_folder().resolve():
+        return _pinned().get(file.name)
+    return published(file)
 
 
 def _pinned() -> dict[str, str]:

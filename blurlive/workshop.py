@@ -4,6 +4,7 @@ killed."""
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ except ImportError:  # Windows: nothing is locked there, and nothing swept
     fcntl = None  # type: ignore[assignment]
 
 HIDDEN = ".blurlive-"
-"""Names of temporary folders start with this."""
+"""Names of temporary folders start with this; eight hexadecimal digits follow."""
 
 
 @contextmanager
@@ -57,11 +58,16 @@ def _made(folder: Path) -> tuple[Path, int | None]:
 def _sweep(folder: Path) -> None:
     """Remove what killed processes left behind, once a run: a lock ends with its process, however that ends."""
     with suppress(OSError):
-        for left in [path for path in folder.iterdir() if path.name.startswith(HIDDEN)]:
+        for left in [path for path in folder.iterdir() if _is_ours(path.name)]:
             lock = _lock(left, wait=False)
             if lock is not None:
                 shutil.rmtree(left, ignore_errors=True)
                 _unlock(lock)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a folder is one that `_made` has made: another's may begin alike."""
+    return re.fullmatch(re.escape(HIDDEN) + "[0-9a-f]{8}", name) is not None
 
 
 def _lock(folder: Path, *, wait: bool) -> int | None:

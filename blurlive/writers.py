@@ -18,16 +18,17 @@ from pathlib import Path
 
 from .encoders import animation, stills, video
 from .encoders import target as targets
-from .encoders.clip import FPS, Clip, Encoder, Frame, Sink, check_frame
+from .encoders.clip import Clip, Encoder, Frame, Sink, check_frame
 from .errors import OutputError
+from .sources import SHEET
 
 __all__ = [
     "FORMATS",
-    "FPS",
     "SUFFIXES",
     "Clip",
     "Frame",
     "Writer",
+    "check_place",
     "check_target",
     "format_of",
     "is_written",
@@ -51,7 +52,7 @@ _FORMATS = {
     "webp": _Format(animation.webp, (".webp",), 16383),
     "apng": _Format(animation.apng, (".apng", ".png")),
     "frames": _Format(stills.frames, ("",)),
-    "sheet": _Format(stills.sheet, (".sheet.png",)),
+    "sheet": _Format(stills.sheet, (SHEET,)),
     "side": _Format(video.side, (".side.mp4",), 16384, video.side_size),
 }
 
@@ -90,8 +91,11 @@ class Writer:
 def format_of(target: Path | str) -> str:
     """The format that a target's name asks for.
 
-    A folder that exists, a trailing slash or no suffix mean ``frames``. Raises OutputError for any other suffix.
+    A folder that exists, a trailing slash or no suffix mean ``frames``. Raises OutputError for any other suffix and for
+    an empty name, which to a path is the current folder.
     """
+    if not str(target):
+        raise OutputError("'': an empty name; say where the result is to go")
     name = str(target).lower()
     if name.endswith(("/", os.sep)) or Path(target).is_dir() or not Path(name).suffix:
         return "frames"
@@ -114,9 +118,14 @@ def is_written(target: Path, format: str) -> bool:
 def check_target(target: Path, format: str, clip: Clip, *, overwrite: bool = False) -> None:
     """Raise the OutputError that `open_writer` would begin with."""
     _check_size(target, format, clip)
+    check_place(target, format, clip.frames, overwrite=overwrite)
+
+
+def check_place(target: Path, format: str, frames: int, *, overwrite: bool = False) -> None:
+    """Raise the OutputError that a clip of so many frames would begin with, whatever their size."""
     with targets.explained(target):
         if format == "frames":
-            targets.check_folder(targets.real(target), clip.frames, overwrite)
+            targets.check_folder(targets.real(target), frames, overwrite)
         else:
             targets.check_file(targets.real(target), overwrite)
 

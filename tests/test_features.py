@@ -109,6 +109,7 @@ def test_the_command_line_converts_foreign_weights_too(tmp_path: Path, alexnet: 
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(tmp_path / "a.safetensors")
     assert "lin0.model.1.weight" in load_file(tmp_path / "a.safetensors")
+    command[-2] = tmp_path / "b.safetensors"
     refused = subprocess.run([*command, "vgg16"], capture_output=True, text=True, check=False)
     assert refused.returncode == 4
     assert "lacks VGG16_0" in " ".join(refused.stderr.split())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,8 +12,10 @@ from blurlive.cli.plan import Places, plan
 from blurlive.errors import OutputError, UsageError
 
 
-def paths(sources: list[str], outputs: list[str] | None = None, formats: list[str] | None = None) -> list[list[str]]:
-    places = Places([Path(o) for o in outputs] if outputs else None, formats, overwrite=False, skip_existing=False)
+def paths(
+    sources: list[str], outputs: list[str] | None = None, formats: list[str] | None = None, *, overwrite: bool = False
+) -> list[list[str]]:
+    places = Places(outputs, formats, overwrite=overwrite, skip_existing=False)
     return [[target.path.as_posix() for target in wanted] for wanted in plan(sources, places)]
 
 
@@ -25,6 +26,8 @@ def paths(sources: list[str], outputs: list[str] | None = None, formats: list[st
         (["-"], None, None, [["stdin.mp4"]]),
         (["a.jpg"], ["x.gif"], None, [["x.gif"]]),
         (["a.jpg"], ["x.gif", "out"], None, [["x.gif", "out"]]),
+        (["a.jpg"], ["out.v2/"], None, [["out.v2"]]),
+        (["a.jpg"], ["./-"], None, [["-"]]),
         (["a.jpg"], ["out"], ["mp4", "sheet"], [["out/a.mp4", "out/a.sheet.png"]]),
         (["a.jpg"], ["out"], ["mp4", "frames"], [["out/a.mp4", "out/a"]]),
         (["a.jpg"], ["x.mp4"], ["gif"], [["x.mp4", "x.gif"]]),
@@ -48,6 +51,7 @@ def test_targets(
         (["a.jpg"], None, ["docx"], UsageError, "docx"),
         (["a.jpg"], ["x.docx"], None, OutputError, "docx"),
         (["a.png"], ["a.png"], None, UsageError, "photo itself"),
+        (["a.png"], [""], None, OutputError, "an empty name"),
     ],
 )
 def test_mistakes(
@@ -57,8 +61,24 @@ def test_mistakes(
         paths(sources, outputs, formats)
 
 
+@pytest.mark.parametrize(
+    ("sources", "outputs", "formats", "words"),
+    [
+        (["in/a.jpg", "in/a.webp"], None, ["webp"], "in/a.webp: is another photo of this batch"),
+        (["in/0004.png"], ["in"], None, "in: holds a photo of this batch"),
+        (["x/in.jpg", "out/in/1.png"], ["out"], None, "out/in: holds a photo of this batch"),
+    ],
+)
+def test_overwriting_spares_all_photos_of_the_batch(
+    sources: list[str], outputs: list[str] | None, formats: list[str] | None, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        paths(sources, outputs, formats, overwrite=True)
+    assert paths(sources, outputs, formats), "what is there is told later, or skipped"
+
+
 def named(template: str, sources: list[str], formats: list[str] | None = None) -> list[list[str]]:
-    places = Places([Path("out")], formats or ["gif"], overwrite=False, skip_existing=False, name=template)
+    places = Places(["out"], formats or ["gif"], overwrite=False, skip_existing=False, name=template)
     return [[target.path.as_posix() for target in wanted] for wanted in plan(sources, places)]
 
 
@@ -94,7 +114,7 @@ def test_templates_that_will_not_do(template: str, words: str) -> None:
 
 
 def test_a_template_and_a_file_contradict_each_other() -> None:
-    places = Places([Path("x.gif")], None, overwrite=False, skip_existing=False, name="{stem}")
+    places = Places(["x.gif"], None, overwrite=False, skip_existing=False, name="{stem}")
     with pytest.raises(UsageError, match="has a name already"):
         plan(["a.jpg"], places)
 

@@ -180,6 +180,27 @@ def test_a_pickle_with_code_in_it_is_refused_and_its_code_does_not_run(
     assert mark.exists(), "it would have done harm"
 
 
+@pytest.mark.parametrize(
+    ("target", "refusal", "words"),
+    [
+        ("a.safetensors", 5, "a.safetensors: exists already; use --overwrite"),
+        ("a.pt", 2, "a.pt: is the pickle itself"),
+        ("no/a.safetensors", 5, "no/a.safetensors: the folder no does not exist"),
+        ("folder", 5, "folder: is a folder"),
+    ],
+)
+def test_conversion_spares_what_is_there(
+    command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, refusal: int, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.pt").write_text("a pickle")
+    Path("a.safetensors").write_text("precious")
+    Path("folder").mkdir()
+    code, line = command("weights", "convert", "a.pt", target)
+    assert (code, words in line) == (refusal, True), line
+    assert (Path("a.pt").read_text(), Path("a.safetensors").read_text()) == ("a pickle", "precious")
+
+
 def damaged(file: Path, target: Path, architecture: object) -> Path:
     with safe_open(file, "pt") as stored:
         metadata = stored.metadata()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from .. import __version__
-from ..errors import BlurliveError, UsageError
+from ..errors import BlurliveError, OutputError, UsageError, reason
 from .demo import demo
 from .evaluate import evaluate
 from .extract import extract
@@ -17,7 +18,7 @@ from .info import info
 from .slowmo import slowmo
 from .synthesize import synthesize
 from .train import train
-from .ui import printable
+from .ui import leave_output, printable
 from .weights import weights
 
 EXTRAS = {"cv2": "train", "pydantic": "train"}
@@ -66,8 +67,16 @@ def main() -> None:
         if missing not in EXTRAS:
             raise
         remedy = f'pip install "blurlive[{EXTRAS[missing]}]"'
-        typer.echo(f"blurlive: {missing} is not installed, which this command needs; {remedy}", err=True)
-        sys.exit(UsageError.exit_code)
+        _fail(UsageError(f"{missing} is not installed, which this command needs; {remedy}"))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        leave_output()
+        _fail(OutputError(f"cannot write to standard output or a temporary file ({reason(error)}); free some space"))
     except BlurliveError as error:
-        typer.echo(f"blurlive: {printable(str(error))}", err=True)
-        sys.exit(error.exit_code)
+        _fail(error)
+
+
+def _fail(error: BlurliveError) -> NoReturn:
+    typer.echo(f"blurlive: {printable(str(error))}", err=True)
+    sys.exit(error.exit_code)

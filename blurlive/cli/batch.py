@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import typer
 
-from ..errors import UsageError
-from .plan import STDOUT, Places, plan
+from ..errors import OutputError, UsageError
+from .plan import STDOUT, Places, Target, plan
 from .ui import Talk
 from .work import Netting, Recipe, Result, Watch, Work, missing
 
@@ -42,7 +42,7 @@ def run(job: Job, places: Places, recipe: Recipe, talk: Talk) -> None:
     targets = plan(sources, places)
     works = [Work(*each, Result(each[0])) for each in zip(sources, targets, strict=True)][number - 1 :: shards]
     if talk.dry_run:
-        _tell_plan(works, places.skip_existing, talk)
+        _tell_plan(works, places, talk)
         return
     if shards > 1:
         recipe = replace(recipe, netting=_on_own_device(recipe.netting))
@@ -54,7 +54,7 @@ def run(job: Job, places: Places, recipe: Recipe, talk: Talk) -> None:
         closing(engine(works, recipe, Watch(talk.say, talk.detail, bar.frame, talk.aside))) as results,
     ):
         codes, statuses = _report(results, talk, bar.photo)
-    _sum_up(statuses, time.perf_counter() - start, talk)
+    _sum_up(statuses, len(works), time.perf_counter() - start, talk)
     if codes:
         raise typer.Exit(codes[0])
 
@@ -93,12 +93,29 @@ def _check_streams(sources: list[str], places: Places, job: Job, talk: Talk) -> 
         raise UsageError("-o -: standard output is a terminal; send it to a file (> clip.mp4) or a program (|)")
 
 
-def _tell_plan(works: list[Work], skip_existing: bool, talk: Talk) -> None:
+def _tell_plan(works: list[Work], places: Places, talk: Talk) -> None:
+    """What would be written, and what is in the way of it: no error yet, since nobody has asked to write."""
     for work in works:
-        targets = missing(work.targets, work.result) if skip_existing else work.targets
+        targets = missing(work.targets, work.result) if places.skip_existing else work.targets
+        for target in targets:
+            if refusal := _refusal(target, places):
+                talk.error(refusal)
         paths = [str(target.path) for target in targets]
         status = "planned" if targets else "skipped"
         talk.result({"photo": work.source, "status": status, "outputs": paths, "skipped": work.result.skipped}, paths)
+
+
+def _refusal(target: Target, places: Places) -> str | None:
+    """Why a target could not be written, of one that needs no folder made first."""
+    from ..writers import check_place
+
+    if target.piped or (target.inside and not target.inside.exists()):
+        return None
+    try:
+        check_place(target.path, target.format, places.frames, overwrite=places.overwrite)
+    except OutputError as error:
+        return str(error)
+    return None
 
 
 def _report(results: Iterator[Result], talk: Talk, tick: Callable[[], None]) -> tuple[list[int], Counter[str]]:
@@ -109,7 +126,7 @@ def _report(results: Iterator[Result], talk: Talk, tick: Callable[[], None]) -> 
         if result.error:
             codes.append(result.exit_code)
             talk.error(result.error)
-        talk.result(result.__dict__, [path for path in result.outputs if path != str(STDOUT)])
+        talk.result(result.__dict__, result.outputs)
         if result.seconds:
             talk.detail(", ".join(f"{name} {taken:.2f} s" for name, taken in result.seconds.items()))
         statuses[result.status] += 1
@@ -119,8 +136,11 @@ def _report(results: Iterator[Result], talk: Talk, tick: Callable[[], None]) -> 
     return codes, statuses
 
 
-def _sum_up(statuses: Counter[str], seconds: float, talk: Talk) -> None:
-    if statuses.total() < 2:
+def _sum_up(statuses: Counter[str], photos: int, seconds: float, talk: Talk) -> None:
+    """What became of several photos; some are not tried after an error that would meet them too."""
+    if photos < 2:
         return
     counts = ", ".join(f"{statuses[status]} {status}" for status in ("done", "skipped", "failed"))
+    if untried := photos - statuses.total():
+        counts += f", {untried} not tried"
     talk.say(f"{counts} in {seconds:.1f} s ({60 * statuses['done'] / seconds:.1f} photos a minute)")

@@ -92,7 +92,7 @@ class _Encoding:
 
     def __init__(self, work: Work, photo: Photo, steps: Steps) -> None:
         self._work = work
-        self._frames: Queue[Frame | BlurliveError | None] = Queue(WAITING)
+        self._frames: Queue[Frame | Exception | None] = Queue(WAITING)
         self._stopped = Event()
         self._end = _aside(lambda: steps.encode(work, photo, self._fed()))
 
@@ -103,7 +103,7 @@ class _Encoding:
                 if not self._put(frame):
                     return
             self._put(None)
-        except BlurliveError as error:
+        except (BlurliveError, MemoryError) as error:  # of this photo alone: a bug ends the batch
             self._put(error)
 
     def ended(self) -> Result:
@@ -118,7 +118,7 @@ class _Encoding:
             self._frames.put_nowait(None)  # it may be waiting for a frame
         self._end.exception()
 
-    def _put(self, frame: Frame | BlurliveError | None) -> bool:
+    def _put(self, frame: Frame | Exception | None) -> bool:
         while not self._end.done():
             with suppress(Full):
                 self._frames.put(frame, timeout=0.1)
@@ -127,7 +127,7 @@ class _Encoding:
 
     def _fed(self) -> Iterator[Frame]:
         while (frame := self._frames.get()) is not None and not self._stopped.is_set():
-            if isinstance(frame, BlurliveError):
+            if isinstance(frame, Exception):
                 raise frame
             yield frame
         if self._stopped.is_set():

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import DataError, OutputError, UsageError
+from ..errors import DataError, UsageError
+from ..files import check_place
 from . import options as o
 from .ui import printable
 
@@ -91,6 +92,7 @@ def evaluate(
     lpips: LpipsFile = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
+    offline: o.Offline = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Score our weights and anybody's frames under one protocol, side by side."""
@@ -100,15 +102,17 @@ def evaluate(
 
     if resume and json is None:
         raise UsageError("--resume goes on from the rows beside --json; give the --json FILE of the run that stopped")
-    _check_places(json, report)
+    for file in filter(None, (json, report)):
+        check_place(file)
     find_clips(data, gamma)  # complains of what is not there before rows of an earlier run are thrown away
     settings = _settings(gamma, lpips)
-    methods = _methods(weights, pred, device, dtype)
+    methods = _methods(weights, pred, device, dtype, offline=offline)
     journal = _journal(json, data, settings, resume=resume)
     clips, broken = _score(data, methods, settings, journal, limit, jobs or min(4, os.cpu_count() or 1), quiet)
     result = make_report(data, settings, methods, journal.of(clips, methods), broken)
     if json is not None:
         result.write(json)
+        journal.end()
     if not quiet:
         _show(result)
     if report is not None:
@@ -124,7 +128,9 @@ def _settings(gamma: float, lpips: Path | None) -> Settings:
     return Settings(gamma, None if lpips is None else Lpips(lpips))
 
 
-def _methods(weights: list[str] | None, pred: list[str] | None, device: str, dtype: str) -> list[Method]:
+def _methods(
+    weights: list[str] | None, pred: list[str] | None, device: str, dtype: str, *, offline: bool = False
+) -> list[Method]:
     """The trivial rows, other methods' frames, and our networks: the default one if none is named."""
     from ..evaluation.methods import Folder, Network, must_differ, trivial
 
@@ -137,7 +143,8 @@ def _methods(weights: list[str] | None, pred: list[str] | None, device: str, dty
     for text in weights or [""]:
         if text != NO_NETWORK:
             name, file = _named(text)
-            methods.append(Network(name or (Path(file).stem if file else "blurlive"), file or None, device, dtype))
+            name = name or (Path(file).stem if file else "blurlive")
+            methods.append(Network(name, file or None, device, dtype, offline=offline))
     must_differ(methods)
     return methods
 
@@ -146,15 +153,6 @@ def _named(text: str) -> tuple[str, str]:
     """Name and weights of ``[NAME=]WEIGHTS``. A path or an address may hold "=" too, after a slash."""
     name, given, file = text.partition("=")
     return (name, file) if given and "/" not in name and not Path(text).is_file() else ("", text)
-
-
-def _check_places(*files: Path | None) -> None:
-    """What cannot be written is told now, not after hours of scoring."""
-    for file in filter(None, files):
-        if not file.name or file.is_dir():
-            raise OutputError(f"{file}: is a folder; give the name of a file")
-        if not file.parent.is_dir():
-            raise OutputError(f"{file}: the folder {file.parent} does not exist; create it first")
 
 
 def _journal(json: Path | None, data: Path, settings: Settings, *, resume: bool) -> Journal:

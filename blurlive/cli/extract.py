@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import options as o
+from .slowmo import slowmo
 
 
 def extract(
@@ -31,18 +32,4 @@ def extract(
     verbose: o.Verbose = False,
 ) -> None:
     """Seven sharp frames of each blurred photo, in one forward pass."""
-    from ..moments import moment_of
-    from ..slowmo import frame_count
-    from .batch import Job, run
-    from .plan import Places
-    from .ui import Talk
-    from .work import Netting, Playing, Recipe
-
-    moment = moment_of(at) if at else None
-    playing, netting = Playing(fps, reverse, boomerang, loop), Netting(weights, device, dtype, offline)
-    run(
-        Job(photos, recursive, shard, engine),
-        Places(output, format, overwrite, skip_existing, name, frame_count(1), moment.label if moment else ""),
-        Recipe(max_side, moment, 1, playing, netting, overwrite, skip_existing),
-        Talk(json, dry_run, quiet, verbose),
-    )
+    slowmo(iters=1, **locals())  # whose options are the same, under the same names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,8 +21,8 @@ At = Annotated[
         metavar="TIME", help="Which frame of a video or an animation is the photo: 2.5 (seconds) or frame:12 (from 1)."
     ),
 ]
-Outputs = Annotated[
-    list[Path] | None,
+Outputs = Annotated[  # no paths, which would lose the slash of out.v2/ and make ./- the same as -
+    list[str] | None,
     typer.Option(
         "-o",
         "--output",
@@ -89,7 +88,7 @@ Engine = Annotated[
     typer.Option(help="local, ray (workers of this machine or of RAY_ADDRESS), or ray:2.", rich_help_panel=NET),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON line per photo on standard output.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and stop.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be written and what is in the way, and stop.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no result paths; errors only.")]
 Verbose = Annotated[
     bool, typer.Option("-v", "--verbose", help="Say which weights, device, tiles and how long each step took.")

@@ -11,18 +11,18 @@ from ..errors import UsageError
 from ..writers import SUFFIXES, format_of
 from . import names
 
-STDOUT = Path("-")
-"""As a target: standard output."""
+STDOUT = "-"
+"""Standard output, as ``-o`` names it."""
 Namer = Callable[[str], str]
 """The name of a photo's result in a given format, without its suffix."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """What the user asked for: ``-o`` paths, ``--format`` names, a ``--name`` template, and what to do with what
+    """What the user asked for: ``-o`` as written, ``--format`` names, a ``--name`` template, and what to do with what
     exists. ``frames`` of a clip and the ``moment`` of a video may be part of names."""
 
-    outputs: list[Path] | None
+    outputs: list[str] | None
     formats: list[str] | None
     overwrite: bool
     skip_existing: bool
@@ -48,6 +48,11 @@ class Target:
     format: str
     inside: Path | None = None
 
+    @property
+    def piped(self) -> bool:
+        """Whether it is standard output; frames cannot be, so that they may have a folder called "-"."""
+        return self.path == Path(STDOUT) and self.format != "frames"
+
 
 def plan(sources: list[str], places: Places) -> list[list[Target]]:
     """Targets of each photo. Raises :class:`UsageError` if several photos were to go to one file."""
@@ -64,8 +69,8 @@ def plan(sources: list[str], places: Places) -> list[list[Target]]:
     planned = []
     for source, name in zip(sources, _namers(sources, bool(folders), places), strict=True):
         targets = files + _in_folders(folders, name, several, places) + _beside(source, name, files, folders, places)
-        _keep_photo(source, targets)
         planned.append(_unique(targets))
+    _keep_photos(sources, planned, overwrite=places.overwrite)
     _check_shared(sources, planned, places)
     return planned
 
@@ -77,7 +82,7 @@ def _to_stdout(sources: list[str], places: Places) -> list[list[Target]]:
     format = (places.formats or ["mp4"])[0]
     if format == "frames":
         raise UsageError("-o -: frames are many files; give a --format that is one, as mp4")
-    return [[Target(STDOUT, format)] for _ in sources]
+    return [[Target(Path(STDOUT), format)] for _ in sources]
 
 
 def _namers(sources: list[str], together: bool, places: Places) -> list[Namer]:
@@ -99,11 +104,21 @@ def _always(name: str) -> Namer:
     return lambda _: name
 
 
-def _keep_photo(source: str, targets: list[Target]) -> None:
-    """No result may take the place of the photo that it is made of, not even with ``--overwrite``."""
-    for target in targets:
-        if source != "-" and os.path.realpath(target.path) == os.path.realpath(source):
-            raise UsageError(f"{target.path}: is the photo itself; give the result another name with -o")
+def _keep_photos(sources: list[str], planned: list[list[Target]], *, overwrite: bool) -> None:
+    """No result may take the place of the photo that it is made of, nor ``--overwrite`` that of any photo of the batch;
+    frames of an earlier clip, which go from a folder that gets new ones, may be such photos too."""
+    photos = {source: Path(os.path.realpath(source)) for source in sources if source != "-"}
+    files = set(photos.values())
+    folders = {photo.parent for photo in files}
+    for source, targets in zip(sources, planned, strict=True):
+        for target in targets:
+            place = Path(os.path.realpath(target.path))
+            if place == photos.get(source):
+                raise UsageError(f"{target.path}: is the photo itself; give the result another name with -o")
+            if overwrite and place in files:
+                raise UsageError(f"{target.path}: is another photo of this batch; give results a place of their own")
+            if overwrite and target.format == "frames" and place in folders:
+                raise UsageError(f"{target.path}: holds a photo of this batch; give its frames another folder with -o")
 
 
 def _check_shared(sources: list[str], planned: list[list[Target]], places: Places) -> None:
@@ -121,8 +136,8 @@ def _home(source: str) -> Path:
     return Path() if source == "-" else Path(source).parent
 
 
-def _sorted_outputs(outputs: list[Path]) -> tuple[list[Target], list[Path]]:
-    targets = [Target(path, format_of(path)) for path in outputs]
+def _sorted_outputs(outputs: list[str]) -> tuple[list[Target], list[Path]]:
+    targets = [Target(Path(output), format_of(output)) for output in outputs]
     return [t for t in targets if t.format != "frames"], [t.path for t in targets if t.format == "frames"]
 
 

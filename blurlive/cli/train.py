@@ -83,7 +83,8 @@ def train(
     values |= dict(_setting(text) for text in set_ or [])
     folder = out or Path("runs") / str(values.get("stage", "base"))
     if export:
-        _export(folder, values, quiet)
+        flags = {"--config": config is not None, "--resume": resume, "--dry-run": dry_run}
+        _export(folder, values, [flag for flag, given in flags.items() if given], quiet)
         return
     settings = _settings(config, values, folder, resume)
     if dry_run:
@@ -127,10 +128,10 @@ def _settings(file: Path | None, values: dict[str, Any], folder: Path, resume: b
     return settings
 
 
-def _export(folder: Path, values: dict[str, Any], quiet: bool) -> None:
+def _export(folder: Path, values: dict[str, Any], flags: list[str], quiet: bool) -> None:
     from ..training.export import export
 
-    for name in sorted(values.keys() - {"stage", "licence"}):
+    for name in [*flags, *sorted(values.keys() - {"stage", "licence"})]:
         raise UsageError(f"--export: writes what the checkpoint holds, whatever {name} is; leave {name} out")
     file = export(folder, licence=values.get("licence"))
     if not quiet:
@@ -144,14 +145,14 @@ def _show(settings: TrainConfig) -> None:
 
 
 def _run(settings: TrainConfig, folder: Path, resume: bool, quiet: bool) -> None:
-    from ..training.export import FILE
     from ..training.loop import train as loop
+    from ..weights import EXPORTED
 
     with _Progress(settings.stage, settings.steps, quiet) as progress:
         for report in loop(settings, folder, resume, progress.say):
             progress.show(report)
     if not quiet:
-        tell_path(folder / FILE)
+        tell_path(folder / EXPORTED)
 
 
 class _Progress:

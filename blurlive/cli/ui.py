@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,6 +92,11 @@ class Talk:
 def tell_path(path: Path) -> None:
     """A result's path on standard output, byte by byte: names may be no Unicode."""
     typer.echo(os.fsencode(path))
+
+
+def leave_output() -> None:
+    """Standard output takes no more: what is left for it is not tried again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def printable(text: str) -> str:

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from ..errors import OutputError, UsageError
+from ..files import check_place
 from .ui import printable, tell_path
 
 
@@ -95,6 +97,7 @@ def convert(
     network: Annotated[
         Network, typer.Option(help="What to take: blurlive's own, VGG16 (for train), LPIPS (for evaluate).")
     ] = Network.BLURLIVE,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Turn pickles into safetensors, running no code of theirs.
 
@@ -105,8 +108,18 @@ def convert(
     from .. import convert as pickles
     from ..weights import convert as turn
 
+    _check_target(source, target, overwrite)
     turns = {Network.BLURLIVE: turn, Network.VGG16: pickles.convert_vgg, Network.LPIPS: pickles.convert_alexnet}
     tell_path(turns[network](source, target))
+
+
+def _check_target(source: Path, target: Path, overwrite: bool) -> None:
+    """What is there stays unless it is meant; the pickle stays in any case."""
+    check_place(target)
+    if target.resolve() == source.resolve():
+        raise UsageError(f"{target}: is the pickle itself; give the result another name")
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target}: exists already; use --overwrite to replace it")
 
 
 @weights.command()

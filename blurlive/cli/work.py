@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -13,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BlurliveError, DeviceError, OutputError, WeightsError
-from .plan import STDOUT, Target
-from .ui import printable
+from ..errors import BlurliveError, DeviceError, InputError, OutputError, WeightsError
+from .plan import Target
+from .ui import leave_output, printable
 
 if TYPE_CHECKING:
     from ..clips import Frame
@@ -74,11 +73,17 @@ class Result:
 
     @contextmanager
     def telling(self) -> Iterator[None]:
-        """An error that belongs to this photo is kept, not raised."""
+        """An error that belongs to this photo is kept, not raised; so is a lack of memory outside the network's tiles,
+        which a smaller photo may not meet."""
         try:
             yield
         except BlurliveError as error:
-            self.status, self.error, self.exit_code = "failed", str(error), error.exit_code
+            self._failed(error)
+        except MemoryError:
+            self._failed(InputError(f"{self.photo}: needs more memory than there is; use --max-side"))
+
+    def _failed(self, error: BlurliveError) -> None:
+        self.status, self.error, self.exit_code = "failed", str(error), error.exit_code
 
     @property
     def hopeless(self) -> bool:
@@ -143,7 +148,7 @@ class Steps:
             with _files_for(work.targets) as files:
                 clip = Stream(_timed("frames", frames, waiting), photo, work.result.frames)
                 clip.save(*files, **self._options())
-            work.result.outputs = [str(target.path) for target in work.targets]
+            work.result.outputs = [str(target.path) for target in work.targets if not target.piped]
         work.result.seconds["encode"] = time.perf_counter() - start - waiting["frames"]
 
     def _load(self, work: Work) -> Photo:
@@ -156,7 +161,7 @@ class Steps:
         result.seconds["decode"] = time.perf_counter() - start
         result.height, result.width = photo.pixels.shape[:2]
         result.frames = frame_count(self._recipe.iters)
-        named = [(target.path, target.format) for target in work.targets if target.path != STDOUT]
+        named = [(target.path, target.format) for target in work.targets if not target.piped]
         Stream((), photo, result.frames).check(*named, **self._options())
         return photo
 
@@ -184,7 +189,7 @@ def missing(targets: list[Target], result: Result) -> list[Target]:
     """The targets that are not there yet."""
     from ..writers import is_written
 
-    done = [target for target in targets if target.path != STDOUT and is_written(target.path, target.format)]
+    done = [target for target in targets if not target.piped and is_written(target.path, target.format)]
     result.skipped = [str(target.path) for target in done]
     if len(done) == len(targets):
         result.status = "skipped"
@@ -204,7 +209,7 @@ def _make_room(target: Target) -> None:
 @contextmanager
 def _files_for(targets: list[Target]) -> Iterator[list[tuple[Path, str]]]:
     """Paths to write to: the targets' own, or, for standard output, a temporary file copied there when it is whole."""
-    if targets[0].path != STDOUT:
+    if not targets[0].piped:
         yield [(target.path, target.format) for target in targets]
         return
     with tempfile.TemporaryDirectory(prefix="blurlive-") as folder:
@@ -215,7 +220,7 @@ def _files_for(targets: list[Target]) -> Iterator[list[tuple[Path, str]]]:
                 shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.flush()
         except OSError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is not tried again at exit
+            leave_output()
             raise OutputError(f"-: standard output took only part of the clip ({error.strerror})") from error
 
 

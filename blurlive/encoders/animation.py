@@ -1,10 +1,12 @@
-"""Animated WebP and PNG: stills compressed by Pillow, in containers of our own that take them one by one.
+"""Animated WebP, PNG and GIF: stills compressed by Pillow, in containers of our own (GIF's is in `gif`) that take them
+one by one.
 
 Pillow's own animations keep every frame until the last has come, and merge equal ones.
 """
 
 from __future__ import annotations
 
+import errno
 import io
 import struct
 import zlib
@@ -21,6 +23,8 @@ from .gif import Gif
 
 QUALITY = 90
 """Of WebP, in percent."""
+LARGEST = 2**32 - 2
+"""Bytes of a WebP at most (its specification, RIFF file format): they are counted in 32 bits."""
 
 
 class _Container(Protocol):
@@ -44,7 +48,10 @@ class WebP:
         still = _still(frame, "WEBP", quality=QUALITY, method=4)[12:]
         opaque = 0x02
         duration = _three_bytes(self._clip.ticks(self._index, 1000))
-        self._file.write(_riff(b"ANMF", bytes(6) + self._canvas + duration + bytes([opaque]) + still))
+        chunk = _riff(b"ANMF", bytes(6) + self._canvas + duration + bytes([opaque]) + still)
+        if self._file.tell() + len(chunk) > LARGEST:
+            raise OSError(errno.EFBIG, "a WebP holds no more than 4 GiB; write a webm, or use --max-side")
+        self._file.write(chunk)
         self._index += 1
 
     def finish(self) -> None:

@@ -14,6 +14,8 @@ from .methods import Method
 from .protocol import Row
 
 Key = tuple[str, str, str]
+END = "end"
+"""Last line where a report has been made of all rows, which may then be thrown away."""
 
 
 def key(row: Row) -> Key:
@@ -25,8 +27,8 @@ class Journal:
     """Rows of one evaluation in ``file``, whose first line says under which ``settings`` they were scored; None: in
     memory only.
 
-    ``resume`` keeps the rows that are there; without it they are thrown away. Raises UsageError if they were scored
-    under other settings.
+    ``resume`` keeps the rows that are there; without it they are thrown away, unless the run that scored them stopped
+    before its report. Raises UsageError then, and if they are to be kept and were scored under other settings.
     """
 
     def __init__(self, file: Path | None, settings: dict[str, Any], *, resume: bool) -> None:
@@ -34,6 +36,10 @@ class Journal:
         self.rows: dict[Key, Row] = {}
         if resume and file is not None and file.exists():
             self.rows = {key(row): row for row in _read(file, settings)}
+        if not resume and file is not None and _stopped(file):
+            raise UsageError(
+                f"{file}: holds rows of a run that stopped; go on with --resume, or remove it to start anew"
+            )
         if file is not None:
             lines = [settings, *(row.as_dict() for row in self.rows.values())]
             with _on_disk(file), replaced_whole(file) as part:  # hours of rows must outlive a kill
@@ -42,9 +48,16 @@ class Journal:
     def add(self, row: Row) -> None:
         """Append a row; it is on disk when this returns."""
         self.rows[key(row)] = row
+        self._append(row.as_dict())
+
+    def end(self) -> None:
+        """Say that the report is made."""
+        self._append(END)
+
+    def _append(self, line: Any) -> None:
         if self.file is not None:
             with _on_disk(self.file), self.file.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(row.as_dict()) + "\n")
+                stream.write(json.dumps(line) + "\n")
 
     def of(self, clips: list[str], methods: list[Method]) -> list[Row]:
         """Rows of these clips and methods, in this order, as far as there are any."""
@@ -60,14 +73,21 @@ def _on_disk(file: Path) -> Iterator[None]:
         raise OutputError(f"{file}: cannot be written ({error.strerror}); choose another place for --json") from error
 
 
+def _stopped(file: Path) -> bool:
+    """Whether a file holds rows and not their end."""
+    with _on_disk(file):
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
+    return len(lines) > 1 and _parsed(lines[-1]) != END
+
+
 def _read(file: Path, settings: dict[str, Any]) -> list[Row]:
     """Rows of an earlier run. A line that a kill cut short is left out: its row is scored again."""
     try:
         lines = [_parsed(line) for line in file.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: cannot be read ({error}); remove it, or leave out --resume to start anew") from error
+        raise UsageError(f"{file}: cannot be read ({error}); remove it to start anew") from error
     if lines and lines[0] != settings:
-        raise UsageError(f"{file}: scored under other settings ({lines[0]}); leave out --resume to start anew")
+        raise UsageError(f"{file}: scored under other settings ({lines[0]}); remove it to start anew")
     return [row for row in map(_row, lines[1:]) if row is not None]
 
 

@@ -60,11 +60,19 @@ class CentreRepeated:
 class Network:
     """Our network. Raises WeightsError or DeviceError at once, not on the first clip."""
 
-    def __init__(self, name: str, weights: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
+    def __init__(
+        self,
+        name: str,
+        weights: str | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        *,
+        offline: bool = False,
+    ) -> None:
         from ..extractor import Extractor
 
         self.name = name
-        self.extractor = Extractor(weights, device, dtype)
+        self.extractor = Extractor(weights, device, dtype, offline=offline)
         digest = sha256(self.extractor.card.file)[:12]  # the file may be another when an evaluation goes on
         dtype = str(self.extractor.dtype).removeprefix("torch.")
         self.source = f"{weights or 'default weights'} sha256 {digest} ({dtype})"

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ..errors import DataError
+from ..errors import DataError, reason
 from ..files import replaced_whole
 
 NAME = "checkpoint.safetensors"
@@ -61,9 +61,8 @@ def load(folder: Path, nets: Mapping[str, nn.Module], optimizers: Mapping[str, O
         for name, optimizer in optimizers.items():
             _restore(optimizer, _under(tensors, f"optim.{name}."))
     except (RuntimeError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:160]
         raise DataError(
-            f"{file}: does not fit this run's networks ({reason}); go on with the settings it began with"
+            f"{file}: does not fit this run's networks ({reason(error)}); go on with the settings it began with"
         ) from error
     return about
 

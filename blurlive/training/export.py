@@ -13,8 +13,6 @@ from . import checkpoint
 from .config import TrainConfig, stored_config
 from .initial import initial
 
-FILE = "weights.safetensors"
-
 
 def export(folder: Path, file: Path | None = None, licence: str | None = None) -> Path:
     """Write the averaged weights of the run in ``folder`` to ``file`` (``folder/weights.safetensors``), whole or not
@@ -25,7 +23,7 @@ def export(folder: Path, file: Path | None = None, licence: str | None = None) -
     about = checkpoint.read_about(folder)
     config = stored_config(about, {} if licence is None else {"licence": licence})
     net: Restorer = initial(str(folder))
-    target = file or folder / FILE
+    target = file or folder / weights.EXPORTED
     weights.save(net, target, describe(config, checkpoint.step_of(about), about))
     return target
 

@@ -50,7 +50,7 @@ def initial(address: str) -> Restorer:
 
 
 def _exported(folder: Path) -> Path:
-    file = folder / "weights.safetensors"
+    file = folder / weights.EXPORTED
     if not file.is_file():
         raise ConfigError(
             f"{folder}: neither {checkpoint.NAME} nor {file.name} in it; give the folder of a run to --init"

@@ -10,11 +10,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..errors import OutputError, WeightsError
-from ..files import replaced_whole, sha256
+from ..errors import WeightsError, reason
+from ..files import save_tensors, sha256
 from ..models.features import LAYERS, Derivatives, Vgg, vgg_keys
 from ..models.flow import FlowConfig, FlowNet
 from ..weights import bundled_folder, find
@@ -72,12 +71,7 @@ def save_flow(net: FlowNet, file: Path, about: Mapping[str, str]) -> None:
     """Write a flow network that describes itself, whole or not at all. Raises :class:`OutputError`."""
     metadata = {"format": FLOW_FORMAT, "architecture": json.dumps(asdict(net.config)), "about": json.dumps(dict(about))}
     tensors = {name: value.detach().cpu().half().contiguous() for name, value in net.state_dict().items()}
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with replaced_whole(file) as part:
-            save_file(tensors, part, metadata)
-    except (OSError, SafetensorError) as error:
-        raise OutputError(f"{file}: cannot be written ({error}); choose another folder or free some space") from error
+    save_tensors(file, tensors, metadata)
 
 
 def load_flow(file: Path) -> FlowNet:
@@ -94,8 +88,7 @@ def load_flow(file: Path) -> FlowNet:
             net = FlowNet(FlowConfig(**sizes))
         net.load_state_dict(tensors, assign=True)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise WeightsError(f"{file}: its tensors do not fit the network it describes ({reason})") from error
+        raise WeightsError(f"{file}: its tensors do not fit the network it describes ({reason(error)})") from error
     return net
 
 
@@ -110,9 +103,7 @@ def _vgg(file: Path) -> Teacher:
     try:
         net.load_state_dict({key: tensors[key] for key in sorted(convolutions)})
     except RuntimeError as error:
-        raise WeightsError(
-            f"{file}: its tensors are not those of {name} ({' '.join(str(error).split())[:120]})"
-        ) from error
+        raise WeightsError(f"{file}: its tensors are not those of {name} ({reason(error)})") from error
     return Teacher(_frozen(net), f"{name} {file.name} sha256 {sha256(file)[:12]}")
 
 
@@ -129,8 +120,9 @@ def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118  # not a mapping
             return tensors, dict(stored.metadata() or {})
     except (OSError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
-        raise WeightsError(f"{file}: cannot be read as safetensors ({reason}); convert or download it again") from error
+        raise WeightsError(
+            f"{file}: cannot be read as safetensors ({reason(error)}); convert or download it again"
+        ) from error
 
 
 def _frozen(net: nn.Module) -> nn.Module:

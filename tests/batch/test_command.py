@@ -65,6 +65,18 @@ def test_a_batch_is_summed_up(run, tmp_path: Path) -> None:
     assert summary.startswith("1 done, 1 skipped, 1 failed in ")
     assert summary.endswith(" photos a minute)")
     assert said.out == b"a.gif\n"
+    said = run("a.png", "b.png", "d.png", "--format", "webp", "--device", "abacus")
+    assert ", 1 failed, 2 not tried in " in said.err
+
+
+def test_a_dry_run_tells_what_is_in_the_way(run, tmp_path: Path) -> None:
+    save(tmp_path / "a.png")
+    (tmp_path / "a.gif").touch()
+    asked = ("a.png", "--format", "gif", "--format", "webp", "--dry-run")
+    said = run(*asked)
+    assert (said.code, said.out.split()) == (0, [b"a.gif", b"a.webp"])
+    assert "a.gif exists already" in said.err
+    assert run(*asked, "--overwrite").err == run("a.png", "-o", "new/", "--dry-run").err == ""
 
 
 def test_a_clip_to_standard_output(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +86,8 @@ def test_a_clip_to_standard_output(run, tmp_path: Path, monkeypatch: pytest.Monk
     assert said.out[4:8] == b"ftyp"
     assert run("a.png", "-o", "-", "--format", "gif", "--skip-existing").out.startswith(b"GIF89a")
     assert visible(tmp_path) == ["a.png"]
+    assert run("a.png", "-o", "./-").out == b"-\n"
+    assert len(visible(tmp_path / "-")) == 7, "a folder of that name is none"
     assert "--json" in run("a.png", "-o", "-", "--json").err
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     said = run("a.png", "-o", "-")

@@ -45,6 +45,8 @@ class Script:
         yield from range(4)
         if work.source.endswith("late"):
             raise DeviceError(work.source)
+        if work.source.endswith("memory"):
+            raise MemoryError
         yield from range(60 if work.source.endswith("encode") else 16)
 
     def encode(self, work: Work, _: Any, frames: Iterator[Any]) -> None:
@@ -63,14 +65,14 @@ def works(plan: list[str]) -> list[Work]:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.sampled_from(["fine", "decode", "network", "late", "encode"]), max_size=9))
+@given(st.lists(st.sampled_from(["fine", "decode", "network", "late", "memory", "encode"]), max_size=9))
 def test_results_come_in_order_and_each_failure_stays_with_its_photo(plan: list[str]) -> None:
     script = Script(plan)
     results = list(engines._overlapped(works(plan), script))  # type: ignore[arg-type]
     assert [result.photo for result in results] == [f"{i} {word}" for i, word in enumerate(plan)]
     assert [result.status for result in results] == ["done" if word == "fine" else "failed" for word in plan]
     assert all(result.outputs == (["20"] if word == "fine" else []) for word, result in zip(plan, results, strict=True))
-    assert all(result.error == result.photo for result in results if result.status == "failed")
+    assert all(result.error.startswith(result.photo) for result in results if result.status == "failed")
     assert script.most_ahead <= 2  # the one that the network is about to take, and the next
     assert script.most_encoding <= 1
 

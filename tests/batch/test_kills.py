@@ -90,14 +90,15 @@ def test_frames_that_a_kill_cut_short_are_not_taken_for_whole(run, tmp_path: Pat
 
 @pytest.mark.skipif(workshop.fcntl is None, reason="needs locks that end with their process")
 def test_what_dead_processes_left_is_swept_up_and_the_living_are_left_alone(tmp_path: Path) -> None:
-    (tmp_path / ".blurlive-dead").mkdir()
-    (tmp_path / ".blurlive-dead" / "clip").touch()
-    (tmp_path / ".blurlive-live").mkdir()
-    lock = workshop._lock(tmp_path / ".blurlive-live", wait=True)
+    dead, live, other = (tmp_path / f".blurlive-{end}" for end in ("00dead00", "000a11fe", "settings"))
+    for folder in (dead, live, other):
+        folder.mkdir()
+        (folder / "clip").touch()
+    lock = workshop._lock(live, wait=True)
     with workshop.workshop(tmp_path) as mine:
-        assert sorted(p.name for p in tmp_path.iterdir()) == sorted([".blurlive-live", mine.name])
+        assert set(tmp_path.iterdir()) == {live, other, mine}
     workshop._unlock(lock)
-    assert [p.name for p in tmp_path.iterdir()] == [".blurlive-live"]
+    assert set(tmp_path.iterdir()) == {live, other}, "what only begins like ours is somebody else's"
 
 
 @pytest.mark.parametrize("format", ["gif", "frames"])

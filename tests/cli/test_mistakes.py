@@ -60,6 +60,18 @@ def test_bad_weights_are_one_line_and_code_four(tmp_path: Path, name: str, conte
     assert name in one_line(done)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+@pytest.mark.parametrize("arguments", [["--version"], ["extract", "--help"], ["extract", "a.png", "--dry-run"]])
+def test_a_full_disk_behind_standard_output_is_one_line(tmp_path: Path, arguments: list[str]) -> None:
+    save_photo(tmp_path / "a.png")
+    command = [sys.executable, "-m", "blurlive", *arguments]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command, cwd=tmp_path, env=ENV, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, "No space left on device" in one_line(done)) == (5, True)
+
+
 def test_control_c_leaves_nothing_behind(tmp_path: Path, tiny_weights: Path) -> None:
     save_photo(tmp_path / "a.png", 64, 64)
     command = [

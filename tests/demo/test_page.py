@@ -70,6 +70,14 @@ def test_the_page_plays_scrubs_flips_zooms_and_downloads(browser: Browser, tmp_p
     assert browser.run("view.x >= 15 && view.y >= 11 && view.w <= 17")
     browser.key("Escape")
     assert browser.run("view.w") == 32
+    browser.run("document.querySelector('input[name=fps]').focus()")
+    browser.key("f")
+    browser.key(" ")
+    assert browser.run("[pressed($('flip')), pressed($('play'))]") == [False, True], (
+        "a choice in focus leaves keys alone"
+    )
+    browser.key("ArrowRight")
+    assert browser.run("pressed($('play'))"), "and has its arrows"
     browser.run("document.querySelector('button[value=gif]').click()")
     until(lambda: (browser.folder / "my photo.gif").exists(), "a download")
     with Pillow.open(browser.folder / "my photo.gif") as gif:
@@ -103,6 +111,13 @@ def test_the_second_of_two_photos_given_quickly_is_shown(browser: Browser) -> No
     browser.give("#file", browser.folder / "b.png")
     browser.wait(READY)
     assert not browser.run("document.querySelector('#clip').hidden")
+    hanging = "url => { window.asked_of = url; return new Promise(() => {}); }"
+    browser.run(
+        f"(() => {{ const real = window.fetch; window.fetch = {hanging}; make(new File(['d'], 'd.png'));"
+        "window.asked_of = ''; document.querySelector('input[name=iters]:not(:checked)').click();"
+        "window.fetch = real; })()"
+    )
+    assert browser.run("window.asked_of").startswith("clips?name=d.png"), "another length of the photo asked for last"
     browser.run(f"window.fetch = {answers}; make(new File(['c'], 'c.png'))")
     assert not browser.run("document.querySelector('#alert').hidden")
 

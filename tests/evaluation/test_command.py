@@ -14,7 +14,7 @@ import torch
 
 from blurlive import weights
 from blurlive.cli.evaluate import _methods
-from blurlive.errors import DataError, OutputError, UsageError
+from blurlive.errors import DataError, OutputError, UsageError, WeightsError
 from blurlive.evaluation.frames import Image
 from blurlive.evaluation.methods import BLURRED, CENTRE, Network
 
@@ -65,6 +65,22 @@ def test_command_resumes(data: Path) -> None:
     assert "3 clips" in out
 
 
+def test_rows_of_a_run_that_stopped_are_not_thrown_away(data: Path) -> None:
+    assert scored(data)[0] == scored(data)[0] == 0, "a run that ended may be repeated"
+    rows = data.parent / "out.rows.jsonl"
+    cut = "".join(rows.read_text().splitlines(keepends=True)[:5])
+    rows.write_text(cut)
+    code, _, err = scored(data)
+    assert (code, rows.read_text()) == (UsageError.exit_code, cut)
+    assert "--resume, or remove it" in err
+    assert scored(data, "--resume")[0] == scored(data)[0] == 0
+
+
+def test_offline_weights_come_from_the_cache_alone(data: Path) -> None:
+    code, _, err = command("--data", data, "--weights", "hf://org/none/a.safetensors", "--offline")
+    assert (code, "the network is switched off" in err) == (WeightsError.exit_code, True)
+
+
 class Card:
     file = Path(__file__)
 
@@ -74,7 +90,7 @@ def test_command_scores_our_network(data: Path, monkeypatch: pytest.MonkeyPatch)
         dtype = torch.float32
         card = Card
 
-        def __init__(self, *options: str | None) -> None:
+        def __init__(self, *options: str | None, **_: bool) -> None:
             self.options = options
 
         def extract(self, photo: Image) -> Image:

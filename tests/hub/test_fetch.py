@@ -66,6 +66,15 @@ def test_a_cached_file_that_was_changed_is_found_out_and_fetched_again(hub: Hub,
     assert fetch(ADDRESS).read_bytes() == net
 
 
+def test_a_changed_file_is_found_out_without_the_hub_too(hub: Hub, net: bytes) -> None:
+    hub.repos["org/repo"] = Repo({"net.safetensors": net})
+    pinned = f"hf://org/repo@{COMMIT}/net.safetensors"
+    assert weights.verify(fetch(pinned)) == sha256(net).hexdigest()
+    fetch(pinned).write_bytes(net[:-1] + b"!")
+    with pytest.raises(WeightsError, match=r"is not what was published.*remove it"):
+        weights.verify(fetch(pinned))
+
+
 def test_a_hundred_at_once_get_it_whole_for_one_download(hub: Hub, net: bytes) -> None:
     hub.repos["org/repo"] = Repo({"net.safetensors": net})
     with ThreadPoolExecutor(100) as pool:

@@ -66,9 +66,9 @@ def test_weights_under_no_licence_and_folders_without_weights_are_not_published(
     with pytest.raises(UsageError, match="--licence"):
         prepare(str(tmp_path), "org/repo")
     with pytest.raises(WeightsError, match="not a Hub address"):
-        prepare(str(tmp_path), "just-a-name", "MIT")
-    for repo in ("org/repo@main", "org/repo/folder"):
-        with pytest.raises(UsageError, match=f"^{repo}: not a repository"):
+        prepare(str(tmp_path), "org/a b", "MIT")
+    for repo in ("just-a-name", "org/repo@main", "org/repo/folder"):
+        with pytest.raises(UsageError, match=f"^{repo}: not a repository; write ORG/REPO"):
             prepare(str(tmp_path), repo, "MIT")
 
 

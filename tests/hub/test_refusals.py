@@ -51,6 +51,16 @@ def test_a_hub_that_is_down_leaves_the_cache_or_the_way_by_hand(hub: Hub, net: b
         fetch("hf://org/repo/b.safetensors")
 
 
+def test_the_cache_serves_whom_the_hub_refuses_and_not_for_what_it_has_no_more(hub: Hub, net: bytes) -> None:
+    hub.repos["org/repo"] = repo = Repo({"net.safetensors": net})
+    file = fetch(ADDRESS)
+    repo.gated = True
+    assert fetch(ADDRESS) == file
+    hub.repos["org/repo"] = Repo()
+    with pytest.raises(WeightsError, match=r"org/repo has no file net\.safetensors"):
+        fetch(ADDRESS)
+
+
 def test_offline_without_a_cached_file_fails_with_the_way_by_hand_and_asks_nobody(hub: Hub) -> None:
     with pytest.raises(WeightsError, match=f"fetch {hub.url}/org/repo/resolve/v1%2Fa/net.safetensors .* --weights net"):
         fetch("hf://org/repo@v1%2Fa/net.safetensors", offline=True)

@@ -18,7 +18,7 @@ README = Path(__file__).parents[2] / "README.md"
 @pytest.fixture
 def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder as users have them; relative paths start in it."""
-    names = ["img10.jpg", "img2.jpg", "IMG1.JPG", "notes.txt", "._img2.jpg", ".hidden.png"]
+    names = ["img10.jpg", "img2.jpg", "IMG1.JPG", "img2.sheet.png", "notes.txt", "._img2.jpg", ".hidden.png"]
     deeper = ["day10/b.png", "day2/a.webp", "day2/deep/c.HEIC", ".cache/d.jpg", "texts/readme.txt"]
     for name in names + deeper:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -68,12 +68,17 @@ def test_a_file_may_have_magic_letters_in_its_name(album: Path) -> None:
 @pytest.mark.usefixtures("album")
 def test_a_named_file_is_passed_on_unseen() -> None:
     assert found("missing.jpg", "notes.txt") == ["missing.jpg", "notes.txt"]
+    assert found("img2.sheet.png", "*.sheet.png") == ["img2.sheet.png"]
 
 
 @pytest.mark.usefixtures("album")
 @pytest.mark.parametrize(
     ("argument", "expected"),
-    [("*.bmp", r"^\*\.bmp: matches no file"), ("texts", r"^texts: no photo in this folder; give")],
+    [
+        ("*.bmp", r"^\*\.bmp: matches no file"),
+        ("texts", r"^texts: no photo in this folder; give"),
+        ("", "an empty name"),
+    ],
 )
 def test_nothing_found(argument: str, expected: str) -> None:
     with pytest.raises(InputError, match=expected):

@@ -92,6 +92,9 @@ def test_weights_say_the_licence_that_the_run_was_told(tmp_path: Path, photos: P
 def test_export_and_resume_take_no_option_that_they_would_not_heed(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="leave steps out"):
         cli.train(out=tmp_path, export=True, steps=3)
+    for flag in ({"dry_run": True}, {"resume": True}, {"config": tmp_path / "a.toml"}):
+        with pytest.raises(UsageError, match=f"leave --{next(iter(flag)).replace('_', '-')} out"):
+            cli.train(out=tmp_path, export=True, **flag)
     about = {"step": "1", "config": '{"stage": "base"}'}
     save_file({"a": torch.zeros(1)}, tmp_path / checkpoint.NAME, about)
     with pytest.raises(UsageError, match="is a run of stage base"):

@@ -10,9 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from blurlive.encoders import animation
+from blurlive.errors import OutputError
 from blurlive.writers import SUFFIXES, Frame
 
-from .conftest import PATCHES, clip_of, levels, moving, shown, write
+from .conftest import PATCHES, clip_of, levels, moving, names, shown, write
 
 ANIMATIONS = ("gif", "webp", "apng")
 
@@ -83,3 +85,13 @@ def test_noise_of_any_size_survives_lossless_formats(
     frames = list(np.random.default_rng(seed).integers(0, 256, (count, height, width, 3), np.uint8))
     assert np.array_equal(animated(write(tmp_path / "clip.apng", frames, overwrite=True))[0], frames)
     assert animated(write(tmp_path / "clip.gif", frames, overwrite=True))[0].shape == (count, height, width, 3)
+
+
+def test_a_webp_that_grows_too_large_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = write(tmp_path / "clip.webp", moving(8, 8)).stat().st_size
+    monkeypatch.setattr(animation, "LARGEST", whole)
+    write(tmp_path / "clip.webp", moving(8, 8), overwrite=True)
+    monkeypatch.setattr(animation, "LARGEST", whole - 1)
+    with pytest.raises(OutputError, match=r"cannot write .*large\.webp: a WebP holds no more than 4 GiB"):
+        write(tmp_path / "large.webp", moving(8, 8))
+    assert names(tmp_path) == ["clip.webp"]

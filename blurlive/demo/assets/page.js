@@ -5,6 +5,7 @@ const canvas = $("picture"), slider = $("frame"), main = document.documentElemen
 const LONGEST = Number(document.body.dataset.megabytes) * 2 ** 20;
 const CLICK = 4; // pixels that a click may move
 let job = null; // the AbortController of what is being made
+let asked = null; // the photo that is to be seen: of the clip, or of what is being made
 let clip = null; // { photo, id, width, height, count, frames, blurred } as far as it has come
 let at = 0, step = 1, timer = null; // place in time, which way it runs, whether it does
 let view = null, drag = null; // the part of the photo that is seen, in its pixels
@@ -59,6 +60,7 @@ async function make(photo) {
   job?.abort();
   const { signal } = (job = new AbortController());
   const before = clip;
+  asked = photo;
   $("alert").hidden = true;
   try {
     if (photo.size > LONGEST) throw new Error(`${photo.name}: has more than ${LONGEST >> 20} MB; make the photo smaller first`);
@@ -71,6 +73,7 @@ async function make(photo) {
     finish();
   } catch (error) {
     if (signal.aborted) return; // the next photo has taken over
+    asked = clip?.photo;
     if (!clip) $("clip").hidden = true;
     complain(error);
   }
@@ -273,7 +276,7 @@ $("blurred").addEventListener("click", () => blurred(!pressed($("blurred"))));
 $("zoom").addEventListener("click", () => zoom(zoomed() ? 1e-9 : 3));
 slider.addEventListener("input", () => seek(Number(slider.value) - 1));
 document.querySelectorAll('input[name="fps"]').forEach((choice) => choice.addEventListener("change", () => timer && play(true)));
-document.querySelectorAll('input[name="iters"]').forEach((choice) => choice.addEventListener("change", () => make(clip.photo)));
+document.querySelectorAll('input[name="iters"]').forEach((choice) => choice.addEventListener("change", () => make(asked)));
 new ResizeObserver(() => clip && draw()).observe(canvas);
 
 const keys = {
@@ -288,9 +291,10 @@ const keys = {
   "-": () => zoom(1 / 1.5),
   Escape: () => look(0, 0, clip.width),
 };
+// What a control does with a key itself is left to it: arrows move sliders and choices, space presses.
+const taken = (key, control) => (key === " " ? control.matches("button, [type=file]") : key.startsWith("Arrow") && control.matches("input"));
 addEventListener("keydown", (event) => {
-  const busy = event.target.matches("input") || (event.key === " " && event.target.matches("button"));
-  if (!clip || busy || event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
+  if (!clip || taken(event.key, event.target) || event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
   if (event.key === "ArrowUp" || event.key === "ArrowDown" ? event.shiftKey : true) event.preventDefault();
   keys[event.key](event.shiftKey);
 });
