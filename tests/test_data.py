@@ -17,7 +17,8 @@ from PIL import Image as Pillow
 from blurlive.data.dataset import Stream, loader, make_batch
 from blurlive.data.disk import scene_spec
 from blurlive.data.source import open_source, recognise
-from blurlive.data.windows import FrameTree, VideoFolder, cut, motion, numbered
+from blurlive.data.trees import numbered
+from blurlive.data.windows import FrameTree, VideoFolder, cut, motion, video_files
 from blurlive.errors import DataError
 
 from .conftest import random_photo
@@ -82,8 +83,11 @@ def test_a_missing_folder_a_file_and_an_empty_folder(tmp_path: Path) -> None:
 def test_gopro_layout_uses_the_sharp_frames(tmp_path: Path) -> None:
     for kind in ("sharp", "blur", "blur_gamma"):
         save_scene(tmp_path / "GOPR1" / kind, 9)
+    save_scene(tmp_path / "blur" / "GOPR1", 9)
+    save_video(tmp_path / "blur" / "GOPR1" / "a.mp4", 9)
     tree = FrameTree(tmp_path, PLAIN)
     assert [scene.name for scene, _, _ in tree.spans] == ["sharp"]
+    assert video_files(tmp_path) == []
     assert len(tree) == 3
     assert [file.name for file in numbered(tmp_path / "GOPR1" / "sharp")][-1] == "000009.png"
 

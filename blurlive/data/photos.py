@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from .trees import PICTURES
 
 Image = NDArray[np.uint8]
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 HELD_OUT = 20
 """One photo in this many is never trained on: it belongs to the held-out set."""
 
@@ -27,7 +27,7 @@ class PhotoBank:
     def __init__(self, folder: Path, split: str = "all", longest: int = 1280) -> None:
         # OpenCV's thread pool does not survive the fork into loader processes, and a crop is too small for it.
         cv2.setNumThreads(0)
-        names = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        names = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES and p.is_file())
         names = chosen(names, split)
         decoded = (_read(p, longest) for p in names)
         self.photos = [photo for photo in decoded if photo is not None]

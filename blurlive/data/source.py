@@ -13,7 +13,8 @@ from PIL import Image as Pillow
 from ..errors import DataError
 from .photos import PhotoBank
 from .synthesis import FRAMES, SceneSpec, Sequence, synthesize
-from .windows import FrameTree, VideoFolder, numbered, scene_folders, video_files
+from .trees import numbered
+from .windows import FrameTree, VideoFolder, scene_folders, video_files
 
 ALIKE = 0.8
 """Correlation of thumbnails above which two pictures pass for neighbours in a video."""

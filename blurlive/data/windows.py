@@ -6,7 +6,6 @@ is not known; OpenCV's DIS flow stands in for it, which a directed generator nee
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,14 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .camera import Exposure
-from .photos import SUFFIXES, Image
+from .photos import Image
 from .synthesis import FRAMES, SceneSpec, Sequence, shutter
+from .trees import VIDEOS, numbered, sharp
 
-VIDEOS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"}
-NUMBERED = re.compile(r"(?:frame[_-]?)?(\d+)", re.IGNORECASE)
 MARGIN = 32
 """Pixels around a crop that the flow estimator sees too, so that it knows where things come from."""
 HELD_SHARE = 10
 """One frame in this many, at the end of each scene, is never trained on."""
-BLURRED = {"blur", "blur_gamma", "blurred"}
-"""Folders of GoPro-style trees that hold what a network is to be given, not sharp frames."""
 
 
 class Windows(ABC):
@@ -163,21 +159,14 @@ class VideoFolder(Windows):
 
 def scene_folders(root: Path) -> list[Path]:
     """Folders under ``root``, itself included, that hold at least seven numbered pictures; blurred ones left out."""
-    folders = [root, *(path for path in root.rglob("*") if path.is_dir() and path.name not in BLURRED)]
+    folders = [root, *(path for path in root.rglob("*") if path.is_dir() and sharp(path, root))]
     return sorted(folder for folder in folders if len(numbered(folder)) >= FRAMES)
 
 
-def numbered(folder: Path) -> list[Path]:
-    """Pictures of a folder that are called ``000001``, ``frame_1`` and the like, in the order of their numbers. A
-    camera's ``IMG_0001`` is no frame: its neighbours are other photos."""
-    pictures = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    found = [(int(match[1]), path) for path in pictures if (match := NUMBERED.fullmatch(path.stem))]
-    return [path for _, path in sorted(found)]
-
-
 def video_files(root: Path) -> list[Path]:
-    """Video files under ``root``, sorted."""
-    return sorted(path for path in root.rglob("*") if path.suffix.lower() in VIDEOS and path.is_file())
+    """Video files under ``root``, sorted; blurred ones left out."""
+    found = (path for path in root.rglob("*") if path.suffix.lower() in VIDEOS and sharp(path, root))
+    return sorted(path for path in found if path.is_file())
 
 
 def _span(count: int, split: str) -> tuple[int, int]:

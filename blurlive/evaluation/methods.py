@@ -8,10 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
+from ..data.trees import VIDEOS
 from ..errors import DataError, UsageError
 from ..files import sha256
 from .clips import Clip
-from .frames import FRAMES, VIDEOS, Image, read_seven
+from .frames import FRAMES, Image, read_seven
 
 BLURRED = "blurred photo repeated"
 CENTRE = "sharp centre repeated"

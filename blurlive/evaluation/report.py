@@ -51,7 +51,7 @@ def make_report(data: Path, settings: Settings, methods: list[Method], rows: lis
     names = [method.name for method in methods]
     table = tabulate(rows, names)
     if not table[names[0]]:
-        reason = broken[0] if broken else "it holds no clip folder, no seven pictures in a row, no video"
+        reason = broken[0] if broken else "it holds no clip folder, no seven numbered frames, no video"
         raise DataError(f"{data}: no clip that every method could be scored on ({reason})")
     return Report(str(data), describe(settings), rows, broken, table, summarise(table), wins(table))
 
