@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
@@ -86,7 +87,7 @@ class Folder:
             raise UsageError(f"--pred {name}={folder}: no such folder")
         self.name = name
         self.folder = folder
-        self.source = str(folder)
+        self.source = f"{folder}, newest file of {_newest(folder)}"  # frames may be others when an evaluation goes on
 
     def predict(self, clip: Clip) -> Image:
         """Frames read from disk."""
@@ -97,6 +98,12 @@ class Folder:
         raise DataError(
             f"{places[0]}: {self.name} has no frames for this clip; put seven pictures or {places[0].name}.mp4 there"
         )
+
+
+def _newest(folder: Path) -> str:
+    """When the newest of the files under ``folder`` was written."""
+    times = (path.stat().st_mtime for path in folder.rglob("*") if path.is_file())
+    return datetime.fromtimestamp(max(times, default=0), UTC).isoformat()
 
 
 def trivial() -> list[Method]:

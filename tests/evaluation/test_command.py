@@ -19,7 +19,7 @@ from blurlive.evaluation.frames import Image
 from blurlive.evaluation.methods import BLURRED, CENTRE, Network
 
 from ..conftest import random_net
-from .conftest import command, scored
+from .conftest import command, save, scored, sharp
 
 
 def test_command_writes_table_and_json(data: Path) -> None:
@@ -63,6 +63,17 @@ def test_command_resumes(data: Path) -> None:
     code, out, _ = scored(data, "--resume")
     assert code == 0
     assert "3 clips" in out
+
+
+def test_other_frames_of_the_same_name_are_scored_again(data: Path) -> None:
+    def best() -> float:
+        return json.loads((data.parent / "out.json").read_text())["methods"][2]["best"]["psnr"]
+
+    assert scored(data)[0] == 0
+    before = best()
+    save(sharp(0) // 2, data.parent / "theirs/clip_0")
+    assert scored(data, "--resume")[0] == 0
+    assert best() < before
 
 
 class Card:
