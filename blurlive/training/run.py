@@ -63,6 +63,7 @@ class Run:
         there = {"features": features.net, "flow": flow.net, "critic": True}
         off = [name for name in self.losses if name in NEEDS and there[NEEDS[name]] is None]
         self.losses = {name: weight for name, weight in self.losses.items() if name not in off}
+        self.told = [judge.note for judge in (features, flow) if judge.note]
         self.used = {"features": features.name, "flow_net": flow.name, "terms_off": ", ".join(off) or "none"}
         if not self.losses:
             raise ConfigError(
@@ -81,7 +82,7 @@ class Run:
     def notes(self) -> list[str]:
         """What a user should know of how this run judges, a line each."""
         rows = [f"{what}: {name}" for what, name in self.used.items() if name not in {"not used", "none"}]
-        return [*rows, f"device: {self.ranks.device}{', bf16' if self.nets.bf16 else ''}"]
+        return [*rows, *self.told, f"device: {self.ranks.device}{', bf16' if self.nets.bf16 else ''}"]
 
     def _stored(self) -> dict[str, nn.Module]:
         named = {"model": self.net, "ema": self.ema, "critic": self.nets.critic, "before": self.nets.before}

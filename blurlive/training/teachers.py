@@ -28,10 +28,12 @@ BUNDLED = "teachers"
 
 @dataclass(frozen=True)
 class Teacher:
-    """A frozen network, or none; ``name`` says which, for people and for the weights file that it helped to make."""
+    """A frozen network, or none; ``name`` says which, for people and for the weights file that it helped to make. A run
+    goes on with judges of the same names only, so what may change from day to day is in ``note``."""
 
     net: nn.Module | None
     name: str
+    note: str = ""
 
 
 def feature_teacher(address: str = "auto") -> Teacher:
@@ -52,7 +54,7 @@ def feature_teacher(address: str = "auto") -> Teacher:
     except WeightsError as error:
         if bundled:
             raise
-        return Teacher(Derivatives(), f"derivatives, as no VGG19 is at hand ({error})")
+        return Teacher(Derivatives(), "derivatives, as no VGG19 is at hand", f"no VGG19: {error}")
 
 
 def flow_teacher(address: str = "auto") -> Teacher:
