@@ -27,7 +27,7 @@ class DataConfig:
     errs);
     ``size`` the side of a crop in pixels; ``context`` how far around it, in pixels, the director sees more of the
     picture, as it does in use; ``crops`` how many are cut from each window of real frames; ``validation``
-    how many sequences are held out."""
+    how many sequences are held out, rounded down to a multiple of 8."""
 
     path: Path = Path("photos")
     kind: str = "auto"

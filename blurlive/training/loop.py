@@ -24,8 +24,6 @@ from .ranks import Ranks, join, leave
 from .run import Run
 from .validation import PART, sample_sheet, validate, validation_set
 
-__all__ = ["Report", "Run", "train"]
-
 
 def train(
     config: TrainConfig, folder: Path, resume: bool = False, say: Callable[[str], None] | None = None

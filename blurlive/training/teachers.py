@@ -75,7 +75,6 @@ def save_flow(net: FlowNet, file: Path, about: Mapping[str, str]) -> None:
     metadata = {"format": FLOW_FORMAT, "architecture": json.dumps(asdict(net.config)), "about": json.dumps(dict(about))}
     tensors = {name: value.detach().cpu().half().contiguous() for name, value in net.state_dict().items()}
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         with replaced_whole(file) as part:
             save_file(tensors, part, metadata)
     except (OSError, SafetensorError) as error:
@@ -103,9 +102,8 @@ def load_flow(file: Path) -> FlowNet:
 
 def _vgg(file: Path) -> Teacher:
     tensors, _ = _read(file)
-    convolutions = {name for name in tensors if name.startswith("features.")}
-    # Files that hold the classifier too, and the larger of both where a file would fit either.
-    name = next((name for name in reversed(LAYERS) if vgg_keys(name) == convolutions), None)
+    convolutions = {name for name in tensors if name.startswith("features.")}  # the file may hold the classifier too
+    name = next((name for name in LAYERS if vgg_keys(name) == convolutions), None)
     if name is None:
         raise WeightsError(f"{file}: not a VGG16 or VGG19 under torchvision's names; give timm's or a converted file")
     net = Vgg(name)
