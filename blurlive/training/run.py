@@ -89,7 +89,7 @@ class Run:
         return {name: net for name, net in named.items() if net is not None}
 
     def save(self) -> None:
-        """Write the checkpoint, whole or not at all. Raises :class:`DataError`."""
+        """Write the checkpoint, whole or not at all. Raises :class:`DataError`, as :func:`checkpoint.save` does."""
         facts = {"step": self.step, "config": as_values(self.config), "world": self.ranks.world, "used": self.used}
         about = {name: json.dumps(fact) for name, fact in facts.items()}
         checkpoint.save(self.folder, self._stored(), self.optimizers, about)
@@ -166,10 +166,7 @@ class Run:
             norm = torch.nn.utils.clip_grad_norm_(net.parameters(), self.config.optim.clip or math.inf)
             if bad or not math.isfinite(norm.item()):
                 what = f"the loss {bad[0]} is {terms[bad[0]]}" if bad else "a gradient is not finite"
-                raise DataError(
-                    f"{self.folder}: {what} at step {self.step}; the last checkpoint is kept: "
-                    "start anew with --init and lower learning rates (--set optim.adamw=...)"
-                )
+                raise DataError(f"{self.folder}: {what} at step {self.step}; {checkpoint.REMEDY}")
 
 
 def _batch(source: Source, size: int, count: int, seed: int, rank: int, step: int) -> Batch:
