@@ -70,7 +70,7 @@ def _train(
             watch.restart()
         keeper.save(last)
     if ranks.leads:
-        export(folder)
+        export(folder, licence=config.licence)  # a run that was finished before has another in its checkpoint
 
 
 class _Watch:
