@@ -3,6 +3,7 @@ alone."""
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -16,8 +17,9 @@ from PIL import Image as Pillow
 
 from blurlive.data.dataset import Stream, loader, make_batch
 from blurlive.data.disk import scene_spec
-from blurlive.data.source import open_source, recognise
-from blurlive.data.windows import FrameTree, VideoFolder, cut, motion, numbered
+from blurlive.data.source import KINDS, open_source, recognise
+from blurlive.data.trees import numbered
+from blurlive.data.windows import FrameTree, VideoFolder, Windows, cut, motion, video_files
 from blurlive.errors import DataError
 
 from .conftest import random_photo
@@ -70,10 +72,11 @@ def test_what_a_folder_is_taken_for(tmp_path: Path) -> None:
 
 def test_a_missing_folder_a_file_and_an_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "x.mp4").touch()
-    with pytest.raises(DataError, match="no such folder"):
-        open_source(tmp_path / "none")
-    with pytest.raises(DataError, match="is a file"):
-        open_source(tmp_path / "x.mp4")
+    for kind in KINDS:
+        with pytest.raises(DataError, match="no such folder"):
+            open_source(tmp_path / "none", kind=kind)
+        with pytest.raises(DataError, match="is a file"):
+            open_source(tmp_path / "x.mp4", kind=kind)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no readable photo"):
         open_source(tmp_path / "empty")
@@ -82,8 +85,11 @@ def test_a_missing_folder_a_file_and_an_empty_folder(tmp_path: Path) -> None:
 def test_gopro_layout_uses_the_sharp_frames(tmp_path: Path) -> None:
     for kind in ("sharp", "blur", "blur_gamma"):
         save_scene(tmp_path / "GOPR1" / kind, 9)
+    save_scene(tmp_path / "blur" / "GOPR1", 9)
+    save_video(tmp_path / "blur" / "GOPR1" / "a.mp4", 9)
     tree = FrameTree(tmp_path, PLAIN)
     assert [scene.name for scene, _, _ in tree.spans] == ["sharp"]
+    assert video_files(tmp_path) == []
     assert len(tree) == 3
     assert [file.name for file in numbered(tmp_path / "GOPR1" / "sharp")][-1] == "000009.png"
 
@@ -103,6 +109,20 @@ def test_a_video_gives_its_frames_exactly(tmp_path: Path) -> None:
     assert len(videos) == 14
     for index in (0, 5, 13):
         assert np.array_equal(videos.window(index), pan(20)[index : index + 7])
+
+
+def test_a_video_whose_rate_varies_gives_every_window(tmp_path: Path) -> None:
+    save_video(tmp_path / "steady.avi", 20)
+    slowing = "setpts=(N+10*max(0\\,N-14))/10/TB"  # the last five frames last as long as fifty of the others
+    options = ["-vf", slowing, "-fps_mode", "vfr", "-c:v", "libx264rgb", "-crf", "0", str(tmp_path / "a.mp4")]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", str(tmp_path / "steady.avi"), *options]
+    subprocess.run(command, check=True)
+    (tmp_path / "steady.avi").unlink()
+    videos = VideoFolder(tmp_path, PLAIN)
+    frames = pan(20)
+    for index in range(len(videos)):
+        window = videos.window(index)
+        assert any(np.array_equal(window, frames[start : start + 7]) for start in range(14))
 
 
 def test_held_out_frames_are_never_trained_on(tmp_path: Path) -> None:
@@ -145,8 +165,22 @@ def test_batches_hang_on_their_key_alone(tmp_path: Path) -> None:
 
 def test_a_crop_larger_than_the_frames(tmp_path: Path) -> None:
     save_scene(tmp_path / "a", 7)
-    with pytest.raises(DataError, match=r"smaller than a crop of 128; set data\.size"):
+    with pytest.raises(DataError, match=r"smaller than a crop of 128; lower data\.size or data\.context"):
         make_batch(open_source(tmp_path), 128, 1, (0, 0, 0))
+
+
+def test_scenes_of_frames_smaller_than_the_crops_are_left_out_from_the_start(tmp_path: Path) -> None:
+    save_scene(tmp_path / "frames" / "narrow", 9, width=48)
+    save_scene(tmp_path / "frames" / "wide", 8)
+    (tmp_path / "videos").mkdir()
+    save_video(tmp_path / "videos" / "a.mp4", 8)
+    for kind in ("frames", "videos"):
+        source = open_source(tmp_path / kind, PLAIN, size=64)
+        assert isinstance(source, Windows)
+        assert len(source) == 2
+        assert {clip.blurred.shape for clip in source.sequences((0,), 8, 64)} == {(64, 64, 3)}
+        with pytest.raises(DataError, match=r"all frames are smaller .* lower data\.size or data\.context"):
+            open_source(tmp_path / kind, PLAIN, size=128)
 
 
 def test_a_broken_frame_is_named(tmp_path: Path) -> None:
@@ -154,6 +188,17 @@ def test_a_broken_frame_is_named(tmp_path: Path) -> None:
     (tmp_path / "a" / "000004.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"000004\.png: cannot be read"):
         make_batch(open_source(tmp_path, kind="frames"), 32, 1, (0, 0, 0))
+
+
+@pytest.mark.parametrize("kind", ["photos", "frames"])
+def test_a_picture_that_may_not_be_read_is_named(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    save_scene(tmp_path / "a", 7)
+    monkeypatch.setattr(np, "fromfile", locked)  # root, whom tests may run as, reads everything
+    with pytest.raises(DataError, match=r"00000\d\.png: cannot be read \(Permission denied\)"):
+        open_source(tmp_path, kind=kind).sequences((0,), 1, 32)
 
 
 def number(step: int) -> int:

@@ -131,14 +131,18 @@ def test_a_file_that_is_no_vgg_is_refused(tmp_path: Path) -> None:
 
 
 def test_without_a_vgg_the_fallback_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    reasons = iter("abcd")
+
     def none(*_: object, **__: object) -> Path:
-        raise WeightsError("not in the cache and not to be had")
+        raise WeightsError(f"not to be had: {next(reasons)}")
 
     monkeypatch.setattr("blurlive.training.teachers.find", none)
     monkeypatch.setattr("blurlive.training.teachers.bundled_folder", lambda: tmp_path)
     teacher = feature_teacher("auto")
     assert isinstance(teacher.net, Derivatives)
-    assert teacher.name.startswith("derivatives, as no VGG19 is at hand")
+    assert teacher.name == "derivatives, as no VGG19 is at hand"
+    assert teacher.note == "no VGG19: not to be had: b"
+    assert feature_teacher("auto").name == teacher.name  # so that a run may go on whatever the network says that day
     assert feature_teacher("none").net is None
     assert flow_teacher("auto").name == "none, as none is bundled"
 

@@ -13,7 +13,8 @@ from PIL import Image as Pillow
 from ..errors import DataError
 from .photos import PhotoBank
 from .synthesis import FRAMES, SceneSpec, Sequence, synthesize
-from .windows import FrameTree, VideoFolder, numbered, scene_folders, video_files
+from .trees import numbered
+from .windows import FrameTree, VideoFolder, scene_folders, video_files
 
 ALIKE = 0.8
 """Correlation of thumbnails above which two pictures pass for neighbours in a video."""
@@ -43,27 +44,33 @@ class Photos:
 
 
 def open_source(
-    path: Path, spec: SceneSpec | None = None, split: str = "all", *, kind: str = "auto", crops: int = 1
+    path: Path,
+    spec: SceneSpec | None = None,
+    split: str = "all",
+    *,
+    kind: str = "auto",
+    crops: int = 1,
+    size: int = 0,
 ) -> Source:
     """The source in the folder ``path``, of the kind that :func:`recognise` finds or of ``kind``.
 
-    ``split`` is ``train``, ``held-out`` or ``all``; ``crops`` examples are cut from each window of real frames.
+    ``split`` is ``train``, ``held-out`` or ``all``; ``crops`` examples are cut from each window of real frames, and
+    scenes of frames smaller than ``size`` are left out.
     Raises :class:`DataError` if the folder is missing or holds nothing of use.
     """
+    if not path.is_dir():
+        reason = "is a file; give the folder that holds it" if path.exists() else "no such folder; give one"
+        raise DataError(f"{path}: {reason}, of photos, of numbered frames or of videos")
     spec = spec or SceneSpec()
     kind = recognise(path) if kind == "auto" else kind
     if kind == "videos":
-        return VideoFolder(path, spec, split, crops)
-    return FrameTree(path, spec, split, crops) if kind == "frames" else Photos(path, spec, split)
+        return VideoFolder(path, spec, split, crops, size)
+    return FrameTree(path, spec, split, crops, size) if kind == "frames" else Photos(path, spec, split)
 
 
 def recognise(path: Path) -> str:
     """``videos``, ``frames`` or ``photos``. Numbered pictures are frames if they are of one size and alike one after
     the other: photos may be numbered too, and even be of one size."""
-    if not path.exists():
-        raise DataError(f"{path}: no such folder; give photos, a tree of numbered frames, or videos with --data")
-    if not path.is_dir():
-        raise DataError(f"{path}: is a file; give the folder that holds it with --data")
     if video_files(path):
         return "videos"
     return "frames" if any(_is_scene(numbered(folder)[:FRAMES]) for folder in scene_folders(path)) else "photos"

@@ -22,12 +22,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..data.trees import BLURRED, PICTURES, VIDEOS, numbered
 from ..errors import DataError
 from ..metrics import reblur
 from .frames import (
     FRAMES,
-    PICTURES,
-    VIDEOS,
     Image,
     count_video,
     listed,
@@ -40,8 +39,6 @@ from .frames import (
 
 MOTION = "motion.npy"
 """Exact travel ``(2, H, W)`` in pixels (x, y) from first frame to last, of what the middle frame shows."""
-BLURRED_FOLDERS = frozenset({"blur", "blur_gamma"})
-"""What the public GoPro set calls its blurred photos, beside ``sharp``: never taken for sharp frames."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ class ClipSource:
 
 def find_clips(data: Path, gamma: float = 2.2) -> Iterator[ClipSource]:
     """All clips in ``data``, a folder or a video file, in natural order. Pictures are read on ``load``, a video as it
-    is iterated.
+    is iterated; a second clip of one name raises DataError there.
 
     ``gamma`` (2.2, or 1 for a plain mean of values) is that of the blur made for trees and videos.
     """
@@ -76,7 +73,7 @@ def find_clips(data: Path, gamma: float = 2.2) -> Iterator[ClipSource]:
         )
     if data.is_file():
         return _video_windows(data, data.stem, gamma)
-    return _walk(data, data, gamma)
+    return _distinct(_walk(data, gamma))
 
 
 def count_clips(data: Path) -> int:
@@ -100,11 +97,20 @@ def group_of(name: str) -> str:
     return "_".join(word for word in letters if word) or "all"
 
 
-def _walk(root: Path, folder: Path, gamma: float) -> Iterator[ClipSource]:
-    for place in _folders(folder):
-        name = place.relative_to(root).as_posix()
+def _distinct(clips: Iterator[ClipSource]) -> Iterator[ClipSource]:
+    """The clips, as long as each has a name of its own: figures, and other methods' frames, go by it."""
+    seen: set[str] = set()
+    for clip in clips:
+        if clip.name in seen:
+            raise DataError(f"{clip.name}: two clips have this name, as a.mp4 and a.mov would; rename one")
+        seen.add(clip.name)
+        yield clip
+
+
+def _walk(root: Path, gamma: float) -> Iterator[ClipSource]:
+    for place in _folders(root):
         if _is_clip(place):
-            yield _clip_folder(place, place.name if name == "." else name)
+            yield _clip_folder(place, _name(root, place))
             continue
         scene = _scene(root, place)
         yield from _tree_windows(_frames_of(place), scene, gamma)
@@ -118,7 +124,7 @@ def _folders(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[Path
     if not _is_clip(folder):
         above = above | {os.path.realpath(folder)}
         for path in _inside(folder):
-            if path.name not in BLURRED_FOLDERS and os.path.realpath(path) not in above:
+            if path.name not in BLURRED and os.path.realpath(path) not in above:
                 yield from _folders(path, above)
 
 
@@ -136,13 +142,16 @@ def _is_clip(folder: Path) -> bool:
 
 def _frames_of(folder: Path) -> list[Path]:
     """Numbered frames in a folder of a tree; none in a clip folder."""
-    return [] if _is_clip(folder) else listed(folder, PICTURES)
+    return [] if _is_clip(folder) else numbered(folder)
 
 
 def _scene(root: Path, folder: Path) -> str:
-    place = folder.parent if folder.name == "sharp" and folder != root else folder
-    name = place.relative_to(root).as_posix()
-    return place.name if name == "." else name
+    return _name(root, folder.parent if folder.name == "sharp" and folder != root else folder)
+
+
+def _name(root: Path, folder: Path) -> str:
+    name = folder.relative_to(root).as_posix()
+    return folder.resolve().name if name == "." else name
 
 
 def _clip_folder(folder: Path, name: str) -> ClipSource:
@@ -156,7 +165,7 @@ def _clip_folder(folder: Path, name: str) -> ClipSource:
         _must_agree(folder, clip)
         return clip
 
-    return ClipSource(name, group_of(folder.name), load)
+    return ClipSource(name, group_of(name.rpartition("/")[2]), load)
 
 
 def _read_motion(path: Path) -> NDArray[np.float32] | None:

@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from ..data.trees import PICTURES
 from ..errors import DataError
 
 Image = NDArray[np.uint8]
 FRAMES = 7
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm"})
-VIDEOS = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"})
 
 
 def natural(path: Path) -> list[tuple[int, str]]:

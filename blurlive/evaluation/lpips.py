@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import WeightsError
+from ..files import sha256
 
 CONVOLUTIONS = (0, 3, 6, 8, 10)
 """Places of the five convolutions in torchvision's ``alexnet().features``."""
@@ -41,7 +42,7 @@ class Lpips:
         if missing:
             raise WeightsError(f"{file}: lacks {missing[0]}; give --lpips a file with AlexNet and the heads of LPIPS")
         self.device = torch.device(device)
-        self.name = file.name
+        self.name = f"{file.name} sha256 {sha256(file)[:12]}"  # rows scored by another must not be mixed in
 
     @torch.inference_mode()
     def __call__(self, frames: Tensor, truth: Tensor) -> list[float]:

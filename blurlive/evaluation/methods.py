@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
 import numpy as np
 
+from ..data.trees import VIDEOS
 from ..errors import DataError, UsageError
 from ..files import sha256
 from .clips import Clip
-from .frames import FRAMES, VIDEOS, Image, read_seven
+from .frames import FRAMES, Image, read_seven
 
 BLURRED = "blurred photo repeated"
 CENTRE = "sharp centre repeated"
@@ -93,7 +95,7 @@ class Folder:
             raise UsageError(f"--pred {name}={folder}: no such folder")
         self.name = name
         self.folder = folder
-        self.source = str(folder)
+        self.source = f"{folder}, newest file of {_newest(folder)}"  # frames may be others when an evaluation goes on
 
     def predict(self, clip: Clip) -> Image:
         """Frames read from disk."""
@@ -104,6 +106,12 @@ class Folder:
         raise DataError(
             f"{places[0]}: {self.name} has no frames for this clip; put seven pictures or {places[0].name}.mp4 there"
         )
+
+
+def _newest(folder: Path) -> str:
+    """When the newest of the files under ``folder`` was written."""
+    times = (path.stat().st_mtime for path in folder.rglob("*") if path.is_file())
+    return datetime.fromtimestamp(max(times, default=0), UTC).isoformat()
 
 
 def trivial() -> list[Method]:

@@ -4,6 +4,8 @@
 * A clip's PSNR over seven frames is the mean of its seven frame PSNRs, its SSIM likewise; a set's is the mean over
   clips. A frame that equals the truth has no finite PSNR: it is shown as 100 dB and left out of the mean (only "sharp
   centre repeated" has one). ``pooled`` is the PSNR of the mean squared error of all seven frames.
+* A clip in which nothing moves, so that the blurred photo repeated is the truth, is scored and left out of the set's
+  figures.
 * The centre frame is the 4th, the end frames are the 1st and 7th.
 * A blurred photo fits a motion and its reverse. ``forward`` takes frames as they come; ``best`` turns a clip round
   where that has the higher seven-frame PSNR: one choice a clip and method, used for every figure.
@@ -44,7 +46,7 @@ from .frames import Image
 from .lpips import SMALLEST as SMALLEST_LPIPS
 from .lpips import Lpips
 
-VERSION = 1
+VERSION = 2
 """Of the protocol: raised when a figure's meaning changes."""
 CENTRE = 3
 ENDS = (0, 6)

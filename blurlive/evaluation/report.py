@@ -13,17 +13,19 @@ from ..files import replaced_whole
 from .flow import available
 from .methods import Method
 from .protocol import VERSION, Row, Settings
-from .summary import Summary, Table, summarise, tabulate, wins
+from .summary import Summary, Table, still, summarise, tabulate, wins
 
 
 @dataclass(frozen=True)
 class Report:
-    """Rows of all methods and what they come to. ``table`` holds the clips that every method has."""
+    """Rows of all methods and what they come to. ``table`` holds the clips that every method has; those in ``still``,
+    where nothing moves, are left out."""
 
     data: str
     settings: dict[str, Any]
     rows: list[Row]
     broken: list[str]
+    still: list[str]
     table: Table
     summaries: list[Summary]
     wins: dict[str, dict[str, int]]
@@ -36,6 +38,7 @@ class Report:
             "settings": self.settings,
             "clips": self.summaries[0].clips,
             "broken": self.broken,
+            "still": self.still,
             "methods": [summary.as_dict() for summary in self.summaries],
             "wins": self.wins,
             "rows": [row.as_dict() for row in self.rows],
@@ -51,9 +54,9 @@ def make_report(data: Path, settings: Settings, methods: list[Method], rows: lis
     names = [method.name for method in methods]
     table = tabulate(rows, names)
     if not table[names[0]]:
-        reason = broken[0] if broken else "it holds no clip folder, no seven pictures in a row, no video"
-        raise DataError(f"{data}: no clip that every method could be scored on ({reason})")
-    return Report(str(data), describe(settings), rows, broken, table, summarise(table), wins(table))
+        empty = "nothing moves in any" if rows else "it holds no clip folder, no seven numbered frames, no video"
+        raise DataError(f"{data}: no clip that every method could be scored on ({broken[0] if broken else empty})")
+    return Report(str(data), describe(settings), rows, broken, still(rows), table, summarise(table), wins(table))
 
 
 def describe(settings: Settings) -> dict[str, Any]:

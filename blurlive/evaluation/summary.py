@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metrics import mean_psnr
+from ..metrics import PERFECT, mean_psnr
 from .methods import BLURRED
 from .protocol import FIGURES, Row
 
@@ -62,14 +62,21 @@ Table = dict[str, dict[str, Row]]
 
 
 def tabulate(rows: Iterable[Row], methods: list[str]) -> Table:
-    """Rows of the clips that all ``methods`` have, by method and clip: figures over different clips cannot be
-    compared."""
+    """Rows of the clips that move and that all ``methods`` ("blurred photo repeated" among them) have, by method and
+    clip: figures over different clips cannot be compared."""
     table: Table = {method: {} for method in methods}
     for row in rows:
         if row.method in table:
             table[row.method][row.clip] = row
-    common = [clip for clip in table[methods[0]] if all(clip in table[method] for method in methods)]
+    out = set(still(table[BLURRED].values()))
+    common = [clip for clip in table[methods[0]] if clip not in out and all(clip in rows for rows in table.values())]
     return {method: {clip: table[method][clip] for clip in common} for method in methods}
+
+
+def still(rows: Iterable[Row]) -> list[str]:
+    """Clips in which nothing moves. The blurred photo repeated is the truth there, whose PSNR is not finite: a mean
+    over it, or a gain over it, would say more of the number that stands for infinity than of any method."""
+    return [row.clip for row in rows if row.method == BLURRED and headline(row) >= PERFECT]
 
 
 def summarise(table: Table) -> list[Summary]:

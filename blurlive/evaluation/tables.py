@@ -32,8 +32,9 @@ def signed(value: float) -> str:
 
 def _headline(report: Report) -> Table:
     clips = report.summaries[0].clips
+    left_out = f", {len(report.still)} left out in which nothing moves" if report.still else ""
     table = _table(
-        f"Seven frames, {clips} clips",
+        f"Seven frames, {clips} clips{left_out}",
         "PSNR",
         "better of two",
         "95 %",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -54,8 +53,8 @@ def start_as_identity(module: nn.Module) -> None:
     """Zero the second convolution of every residual block, so that training starts from the identity."""
     for block in module.modules():
         if isinstance(block, ResidualBlock):
-            nn.init.zeros_(block.conv2.weight)
-            nn.init.zeros_(_bias(block.conv2))
+            for parameter in block.conv2.parameters():
+                nn.init.zeros_(parameter)
 
 
 def normal_init(module: nn.Module, std: float = 0.01) -> None:
@@ -63,8 +62,5 @@ def normal_init(module: nn.Module, std: float = 0.01) -> None:
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.normal_(layer.weight, 0.0, std)
-            nn.init.zeros_(_bias(layer))
-
-
-def _bias(layer: nn.Conv2d) -> Tensor:
-    return layer.bias if layer.bias is not None else torch.empty(0)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

@@ -32,7 +32,6 @@ class Vgg(nn.Module):
 
     def __init__(self, name: str = "vgg19") -> None:
         super().__init__()
-        self.name = name
         self.features = nn.Sequential(*_layers(LAYERS[name]))
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(DEVIATION).view(3, 1, 1), persistent=False)
@@ -49,8 +48,6 @@ class Derivatives(nn.Module):
     Its Gram matrix holds how derivatives correlate with those a few pixels away and with those of the other frames,
     so it changes with motion as the Gram matrix of a VGG does; what it knows of objects is nothing.
     """
-
-    name = "derivatives"
 
     def forward(self, pictures: Tensor) -> Tensor:
         return F.pixel_unshuffle(torch.cat(gradient(pictures), 1), FOLD)

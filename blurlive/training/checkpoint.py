@@ -20,18 +20,23 @@ from ..errors import DataError, reason
 from ..files import replaced_whole
 
 NAME = "checkpoint.safetensors"
+REMEDY = "the last checkpoint is kept: start anew with --init and lower learning rates (--set optim.adamw=...)"
+"""For a run that its numbers ended."""
 
 
 def save(
     folder: Path, nets: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], about: dict[str, str]
 ) -> None:
     """Write ``folder/checkpoint.safetensors`` whole or not at all. ``about`` holds strings (JSON where they are
-    more)."""
+    more). Raises :class:`DataError` if the disk refuses, or if a number is not finite: the one before is worth more."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"{name}.{key}": value for name, net in nets.items() for key, value in net.state_dict().items()}
     for name, optimizer in optimizers.items():
         for index, entries in optimizer.state_dict()["state"].items():
             tensors |= {f"optim.{name}.{index}.{key}": value for key, value in entries.items()}
+    bad = next((name for name, value in tensors.items() if not torch.isfinite(value).all()), None)
+    if bad is not None:
+        raise DataError(f"{folder}: {bad} is not finite; {REMEDY}")
     write_whole(folder / NAME, tensors, about)
 
 

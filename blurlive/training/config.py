@@ -27,7 +27,7 @@ class DataConfig:
     errs);
     ``size`` the side of a crop in pixels; ``context`` how far around it, in pixels, the director sees more of the
     picture, as it does in use; ``crops`` how many are cut from each window of real frames; ``validation``
-    how many sequences are held out."""
+    how many sequences are held out, rounded down to a multiple of 8."""
 
     path: Path = Path("photos")
     kind: str = "auto"
@@ -38,6 +38,11 @@ class DataConfig:
     workers: int = 1
     validation: int = 48
     scene: SceneSpec = field(default_factory=SceneSpec)
+
+    @property
+    def side(self) -> int:
+        """Side in pixels of what is cut from a picture: the crop and what the director sees around it."""
+        return self.size + 2 * self.context
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class OptimConfig:
     clip: float = 1.0
 
 
-@validated(frozen=True, config=ConfigDict(extra="forbid"))
+@validated(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class TrainConfig:
     """A whole run. ``losses`` weighs the loss terms of the stage by name; an unknown name is an error, 0 leaves one
     out.
@@ -104,8 +109,10 @@ FREE_TO_CHANGE = {"steps", "log_every", "validate_every", "save_minutes", "tenso
 LEAST = {
     **dict.fromkeys(("steps", "data.batch", "log_every", "validate_every", "triples"), 1),
     **dict.fromkeys(("seed", "data.context", "data.workers", "data.validation"), 0),
-    **dict.fromkeys(("optim.muon", "optim.adamw", "optim.critic", "optim.director", "optim.clip"), 0),
+    **dict.fromkeys(("optim.muon", "optim.adamw", "optim.critic", "optim.director", "optim.clip", "optim.ema"), 0),
 }
+BELOW = {"optim.ema": 1, "seed": 2**63}
+"""A mean that keeps all of itself never learns; a TOML integer has 63 bits and a sign."""
 
 
 def read_config(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
@@ -195,6 +202,9 @@ def _sensible(config: TrainConfig, where: str) -> None:
     for name, least in LEAST.items():
         if _get(values, name) < least:
             raise ConfigError(f"{where}: {name}: is {_get(values, name)}; use {least} or more")
+    for name, limit in BELOW.items():
+        if _get(values, name) >= limit:
+            raise ConfigError(f"{where}: {name}: is {_get(values, name)}; use less than {limit}")
     _sensible_scene(config, where)
     try:
         restorer_config(values["model"])

@@ -34,11 +34,11 @@ class _Axes:
 
 
 def draw_curves(rows: Sequence[Mapping[str, Any]]) -> Image.Image:
-    """One picture of all ``rows`` of a run's record, 1120 x 360."""
+    """One picture of all ``rows`` of a run's record, 1120 x 360. A loss that was ever 0 or below, as the adversarial
+    one may be, has no place on a log scale and is left out."""
     picture = Image.new("RGB", (2 * WIDTH, HEIGHT), "white")
     pen = ImageDraw.Draw(picture)
-    positive = [{**row, "losses": {k: math.log10(max(abs(v), 1e-8)) for k, v in row["losses"].items()}} for row in rows]
-    _plot(pen, 0, "loss (log scale)", _series(positive, "losses"), lambda value: f"{10**value:.2g}")
+    _plot(pen, 0, "loss (log scale)", _logarithms(_series(rows, "losses")), lambda value: f"{10**value:.2g}")
     _plot(pen, WIDTH, "validation, dB", _series(rows, "validation"), lambda value: f"{value:.4g}")
     return picture
 
@@ -49,6 +49,11 @@ def _series(rows: Sequence[Mapping[str, Any]], part: str) -> dict[str, Points]:
         for name, value in (row.get(part) or {}).items():
             series.setdefault(name, []).append((row["step"], value))
     return series
+
+
+def _logarithms(series: Mapping[str, Points]) -> dict[str, Points]:
+    positive = {name: line for name, line in series.items() if min(value for _, value in line) > 0}
+    return {name: [(step, math.log10(value)) for step, value in line] for name, line in positive.items()}
 
 
 def _plot(

@@ -24,8 +24,6 @@ from .ranks import Ranks, join, leave
 from .run import Run
 from .validation import PART, sample_sheet, validate, validation_set
 
-__all__ = ["Report", "Run", "train"]
-
 
 def train(
     config: TrainConfig, folder: Path, resume: bool = False, say: Callable[[str], None] | None = None
@@ -53,7 +51,7 @@ def _train(
     config: TrainConfig, folder: Path, ranks: Ranks, resume: bool, say: Callable[[str], None]
 ) -> Iterator[Report]:
     data = config.data
-    source = open_source(data.path, data.scene, "train", kind=data.kind, crops=data.crops)
+    source = open_source(data.path, data.scene, "train", kind=data.kind, crops=data.crops, size=data.side)
     run = Run(config, folder, ranks, fresh=not resume)
     if resume:
         run.resume()
@@ -72,7 +70,7 @@ def _train(
             watch.restart()
         keeper.save(last)
     if ranks.leads:
-        export(folder)
+        export(folder, licence=config.licence)  # a run that was finished before has another in its checkpoint
 
 
 class _Watch:

@@ -44,7 +44,8 @@ class Ranks:
 
 def join(device: str = "auto") -> Ranks:
     """Join the processes that ``torchrun`` started; alone without it. Each takes a GPU of its own where there are
-    any. Raises :class:`UsageError` where the environment holds some of what ``torchrun`` sets, and makes no sense."""
+    any. Raises :class:`UsageError` where the environment holds some of what ``torchrun`` sets, and makes no sense,
+    :class:`DeviceError` where it started more processes than there are GPUs."""
     said = os.environ.get("WORLD_SIZE", "1")
     if not said.isdecimal() or int(said) < 1:
         raise UsageError(f"WORLD_SIZE={said}: not a number of processes; unset it, or start them with torchrun")
@@ -53,7 +54,7 @@ def join(device: str = "auto") -> Ranks:
     if world == 1:
         return Ranks(device=chosen)
     if chosen.type == "cuda" and chosen.index is None:
-        chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        chosen = choose_device(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
         torch.cuda.set_device(chosen)
     if not dist.is_initialized():
         try:

@@ -63,6 +63,7 @@ class Run:
         there = {"features": features.net, "flow": flow.net, "critic": True}
         off = [name for name in self.losses if name in NEEDS and there[NEEDS[name]] is None]
         self.losses = {name: weight for name, weight in self.losses.items() if name not in off}
+        self.told = [judge.note for judge in (features, flow) if judge.note]
         self.used = {"features": features.name, "flow_net": flow.name, "terms_off": ", ".join(off) or "none"}
         if not self.losses:
             raise ConfigError(
@@ -81,14 +82,14 @@ class Run:
     def notes(self) -> list[str]:
         """What a user should know of how this run judges, a line each."""
         rows = [f"{what}: {name}" for what, name in self.used.items() if name not in {"not used", "none"}]
-        return [*rows, f"device: {self.ranks.device}{', bf16' if self.nets.bf16 else ''}"]
+        return [*rows, *self.told, f"device: {self.ranks.device}{', bf16' if self.nets.bf16 else ''}"]
 
     def _stored(self) -> dict[str, nn.Module]:
         named = {"model": self.net, "ema": self.ema, "critic": self.nets.critic, "before": self.nets.before}
         return {name: net for name, net in named.items() if net is not None}
 
     def save(self) -> None:
-        """Write the checkpoint, whole or not at all. Raises :class:`DataError`."""
+        """Write the checkpoint, whole or not at all. Raises :class:`DataError`, as :func:`checkpoint.save` does."""
         facts = {"step": self.step, "config": as_values(self.config), "world": self.ranks.world, "used": self.used}
         about = {name: json.dumps(fact) for name, fact in facts.items()}
         checkpoint.save(self.folder, self._stored(), self.optimizers, about)
@@ -112,8 +113,7 @@ class Run:
     def stream(self, source: Source) -> Stream[Batch]:
         """This process's batches from the present step on."""
         data, key = self.config.data, self.config.seed
-        side = data.size + 2 * data.context
-        return Stream(partial(_batch, source, side, data.batch, key, self.ranks.rank), self.step)
+        return Stream(partial(_batch, source, data.side, data.batch, key, self.ranks.rank), self.step)
 
     def advance(self, batch: Batch) -> dict[str, float]:
         """One optimisation step; returns the loss terms, means over all processes.
@@ -165,10 +165,7 @@ class Run:
             norm = torch.nn.utils.clip_grad_norm_(net.parameters(), self.config.optim.clip or math.inf)
             if bad or not math.isfinite(norm.item()):
                 what = f"the loss {bad[0]} is {terms[bad[0]]}" if bad else "a gradient is not finite"
-                raise DataError(
-                    f"{self.folder}: {what} at step {self.step}; the last checkpoint is kept: "
-                    "start anew with --init and lower learning rates (--set optim.adamw=...)"
-                )
+                raise DataError(f"{self.folder}: {what} at step {self.step}; {checkpoint.REMEDY}")
 
 
 def _batch(source: Source, size: int, count: int, seed: int, rank: int, step: int) -> Batch:

@@ -27,10 +27,12 @@ BUNDLED = "teachers"
 
 @dataclass(frozen=True)
 class Teacher:
-    """A frozen network, or none; ``name`` says which, for people and for the weights file that it helped to make."""
+    """A frozen network, or none; ``name`` says which, for people and for the weights file that it helped to make. A run
+    goes on with judges of the same names only, so what may change from day to day is in ``note``."""
 
     net: nn.Module | None
     name: str
+    note: str = ""
 
 
 def feature_teacher(address: str = "auto") -> Teacher:
@@ -51,7 +53,7 @@ def feature_teacher(address: str = "auto") -> Teacher:
     except WeightsError as error:
         if bundled:
             raise
-        return Teacher(Derivatives(), f"derivatives, as no VGG19 is at hand ({error})")
+        return Teacher(Derivatives(), "derivatives, as no VGG19 is at hand", f"no VGG19: {error}")
 
 
 def flow_teacher(address: str = "auto") -> Teacher:
@@ -94,9 +96,8 @@ def load_flow(file: Path) -> FlowNet:
 
 def _vgg(file: Path) -> Teacher:
     tensors, _ = _read(file)
-    convolutions = {name for name in tensors if name.startswith("features.")}
-    # Files that hold the classifier too, and the larger of both where a file would fit either.
-    name = next((name for name in reversed(LAYERS) if vgg_keys(name) == convolutions), None)
+    convolutions = {name for name in tensors if name.startswith("features.")}  # the file may hold the classifier too
+    name = next((name for name in LAYERS if vgg_keys(name) == convolutions), None)
     if name is None:
         raise WeightsError(f"{file}: not a VGG16 or VGG19 under torchvision's names; give timm's or a converted file")
     net = Vgg(name)

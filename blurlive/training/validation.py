@@ -10,7 +10,7 @@ from torch import Tensor
 from ..data.dataset import Batch, make_batch
 from ..data.source import open_source
 from ..errors import DataError
-from ..metrics import psnr
+from ..metrics import PERFECT, psnr
 from ..models.director import CELL, cells, direction
 from ..models.generator import spread_field
 from ..models.restorer import Restorer
@@ -27,11 +27,10 @@ def validation_set(config: TrainConfig) -> list[Batch]:
     """Fixed sequences from photos or frames that are never trained on; none if there is too little to hold any out."""
     data = config.data
     try:
-        source = open_source(data.path, data.scene, "held-out", kind=data.kind, crops=data.crops)
+        source = open_source(data.path, data.scene, "held-out", kind=data.kind, crops=data.crops, size=data.side)
     except DataError:
         return []
-    size = max(160, data.size) if source.kind == "photos" else data.size
-    size += 2 * data.context
+    size = max(160 + 2 * data.context, data.side) if source.kind == "photos" else data.side
     return [make_batch(source, size, PART, (KEY, i)) for i in range(data.validation // PART)]
 
 
@@ -39,7 +38,7 @@ def validation_set(config: TrainConfig) -> list[Batch]:
 def validate(net: Restorer, batches: list[Batch]) -> dict[str, float]:
     """Mean PSNR in dB over sequences. ``psnr``: restored as in use, in the order that agrees more with the truth;
     ``psnr_exact``: with exact directions; ``psnr_either``, of an undirected network: the better order; ``blurred``: the
-    photo repeated."""
+    photo repeated. Sequences in which nothing moves, so that it is the truth, are left out; nothing if all are."""
     rows: dict[str, list[float]] = {}
     for batch in batches:
         batch = batch.to(next(net.parameters()).device)
@@ -49,7 +48,8 @@ def validate(net: Restorer, batches: list[Batch]) -> dict[str, float]:
         if net.director is None:
             flipped = _psnr(net(blurred).flip(1), sharp)
             rows.setdefault("psnr_either", []).extend(map(max, rows["psnr"][-len(flipped) :], flipped))
-    return {name: float(np.mean(row)) for name, row in rows.items()}
+    moving = np.array(rows.get("blurred", [])) < PERFECT
+    return {name: float(np.mean(np.array(row)[moving])) for name, row in rows.items()} if moving.any() else {}
 
 
 def _candidates(net: Restorer, blurred: Tensor, motion: Tensor) -> dict[str, Tensor]:

@@ -54,6 +54,7 @@ def test_trees_are_cut_into_windows_of_seven(tmp_path: Path, gamma: float) -> No
     frames = sharp(frames=16)
     save(frames, tmp_path / "scene" / "sharp")
     save(frames, tmp_path / "scene" / "blur")
+    save(frames, tmp_path / "blurred" / "scene")
     save(frames[:6], tmp_path / "short")
     found = list(find_clips(tmp_path, gamma))
     assert [(source.name, source.group) for source in found] == [("scene/01", "scene"), ("scene/08", "scene")]
@@ -61,6 +62,30 @@ def test_trees_are_cut_into_windows_of_seven(tmp_path: Path, gamma: float) -> No
     clip = found[1].load()
     assert np.array_equal(clip.sharp, frames[7:14])
     assert np.array_equal(clip.blurred, exposed(frames[7:14], gamma))
+
+
+def test_two_clips_of_one_name_are_refused(tmp_path: Path) -> None:
+    for name in ("a.mp4", "a.mov"):
+        save_video(tmp_path / "videos" / name, sharp())
+    save(sharp(), tmp_path / "tree" / "s")
+    save(sharp(), tmp_path / "tree" / "s" / "sharp")
+    for data, name in (("videos", "a/000001"), ("tree", "s/01")):
+        with pytest.raises(DataError, match=f"^{name}: two clips have this name"):
+            list(find_clips(tmp_path / data))
+
+
+def test_names_where_the_folder_itself_is_the_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(sharp(), tmp_path / "scene")
+    monkeypatch.chdir(tmp_path / "scene")
+    for data in (Path(), tmp_path / "scene"):
+        assert [(source.name, source.group) for source in find_clips(data)] == [("scene/01", "scene")]
+
+
+def test_frames_are_numbered(tmp_path: Path) -> None:
+    save(sharp(), tmp_path / "photos")
+    for file in (tmp_path / "photos").iterdir():
+        file.rename(file.with_name(f"IMG_{file.name}"))
+    assert (list(find_clips(tmp_path)), count_clips(tmp_path)) == ([], 0)
 
 
 def test_videos_are_cut_into_windows_of_seven(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from blurlive.evaluation.frames import Image
 from blurlive.evaluation.methods import BLURRED, CENTRE, Network
 
 from ..conftest import random_net
-from .conftest import command, scored
+from .conftest import command, save, scored, sharp
 
 
 def test_command_writes_table_and_json(data: Path) -> None:
@@ -79,6 +79,17 @@ def test_rows_of_a_run_that_stopped_are_not_thrown_away(data: Path) -> None:
 def test_offline_weights_come_from_the_cache_alone(data: Path) -> None:
     code, _, err = command("--data", data, "--weights", "hf://org/none/a.safetensors", "--offline")
     assert (code, "the network is switched off" in err) == (WeightsError.exit_code, True)
+
+
+def test_other_frames_of_the_same_name_are_scored_again(data: Path) -> None:
+    def best() -> float:
+        return json.loads((data.parent / "out.json").read_text())["methods"][2]["best"]["psnr"]
+
+    assert scored(data)[0] == 0
+    before = best()
+    save(sharp(0) // 2, data.parent / "theirs/clip_0")
+    assert scored(data, "--resume")[0] == 0
+    assert best() < before
 
 
 class Card:

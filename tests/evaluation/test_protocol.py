@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from blurlive.errors import DataError, WeightsError
@@ -17,6 +17,7 @@ from blurlive.evaluation.clips import Clip
 from blurlive.evaluation.lpips import Lpips
 from blurlive.evaluation.methods import BLURRED, CENTRE
 from blurlive.evaluation.protocol import Settings, Truth, score
+from blurlive.evaluation.report import describe
 from blurlive.evaluation.summary import headline
 
 from .conftest import HEIGHT, STEP, WIDTH, Fake, a_clip, rows_of, sharp
@@ -110,6 +111,13 @@ def test_lpips_is_its_definition(tmp_path: Path) -> None:
             expected += ((a - b) ** 2 * head).sum(1).mean().item()
     assert lpips(*pair) == pytest.approx([expected], rel=1e-4)
     assert lpips(pair[0], pair[0]) == [0]
+
+
+def test_rows_are_not_mixed_with_those_of_another_lpips_of_the_same_name(tmp_path: Path) -> None:
+    file = lpips_file(tmp_path / "alex.safetensors")
+    before = describe(Settings(lpips=Lpips(file)))
+    save_file({name: value * 2 for name, value in load_file(file).items()}, file)
+    assert describe(Settings(lpips=Lpips(file))) != before
 
 
 def test_lpips_weights_that_lack_something_are_refused(tmp_path: Path) -> None:

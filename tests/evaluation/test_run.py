@@ -16,6 +16,7 @@ from blurlive.evaluation.journal import Journal
 from blurlive.evaluation.methods import BLURRED, CENTRE, trivial
 from blurlive.evaluation.plots import ticks
 from blurlive.evaluation.protocol import Settings
+from blurlive.evaluation.report import make_report
 from blurlive.evaluation.run import run
 from blurlive.evaluation.summary import bootstrap, headline, summarise, tabulate, wins
 
@@ -89,6 +90,19 @@ def test_methods_are_compared_on_the_same_clips() -> None:
     rows = [row for row in rows_of(Fake("good"), Fake("gaps", 5)) if (row.method, row.clip) != ("gaps", "c1")]
     table = tabulate(rows, [BLURRED, CENTRE, "good", "gaps"])
     assert [list(clips) for clips in table.values()] == [["c0", "c2"]] * 4
+
+
+def test_clips_in_which_nothing_moves_are_left_out(tmp_path: Path) -> None:
+    photo = a_clip().blurred
+    still = Clip("still", photo, np.stack([photo] * 7))
+    sources = [ClipSource(clip.name, "g", lambda clip=clip: clip) for clip in (a_clip(), still)]
+    methods = [*trivial(), Fake()]
+    rows = [row for outcome in run(sources, methods, Settings()) for row in outcome.rows]
+    report = make_report(tmp_path, Settings(), methods, rows, [])
+    assert (report.still, [summary.clips for summary in report.summaries]) == (["still"], [1, 1, 1])
+    assert report.summaries[0].best["psnr"] == headline(rows[0])
+    with pytest.raises(DataError, match="nothing moves in any"):
+        make_report(tmp_path, Settings(), methods, rows[3:], [])
 
 
 @given(st.lists(st.floats(-50, 50), min_size=1, max_size=30))

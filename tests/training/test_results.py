@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from blurlive import weights
 from blurlive.cli import train as cli
-from blurlive.errors import ConfigError, DataError, OutputError, UsageError
+from blurlive.errors import ConfigError, DataError, DeviceError, OutputError, UsageError
 from blurlive.training import checkpoint
 from blurlive.training.config import read_config
 from blurlive.training.director import train_director
@@ -87,6 +87,8 @@ def test_weights_say_the_licence_that_the_run_was_told(tmp_path: Path, photos: P
     assert weights.read_card(tmp_path / "weights.safetensors").about["licence"] == "CC-BY-4.0"
     assert read_config(None, {"init": str(tmp_path)}).licence == "CC-BY-4.0"
     assert weights.read_card(export(tmp_path, licence="MIT")).about["licence"] == "MIT"
+    finish(small(photos, steps=1, licence="CC0-1.0"), tmp_path, resume=True)
+    assert weights.read_card(tmp_path / "weights.safetensors").about["licence"] == "CC0-1.0"
 
 
 def test_export_and_resume_take_no_option_that_they_would_not_heed(tmp_path: Path) -> None:
@@ -121,6 +123,14 @@ def test_processes_of_which_too_little_is_said(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UsageError, match="torchrun"):
         join("cpu")
+
+
+def test_more_processes_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with pytest.raises(DeviceError, match="sees 1 CUDA devices"):
+        join("cuda")
 
 
 @pytest.mark.parametrize("make", [train_director, train_flow])

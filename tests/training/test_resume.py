@@ -17,6 +17,7 @@ from blurlive.errors import ConfigError, DataError, OutputError
 from blurlive.training import checkpoint
 from blurlive.training.config import stored_config, to_toml
 from blurlive.training.loop import train
+from blurlive.training.run import Run
 
 from .conftest import ROOT, finish, small, tensors
 
@@ -104,8 +105,19 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(tmp_path: Path, pho
     going = train(small(photos, log_every=1, optim__adamw=1e38, optim__clip=0, steps=50), tmp_path)
     with pytest.raises(DataError, match=r"not finite|is nan|is inf"):
         list(going)
-    assert all(torch.isfinite(value).all() for name, value in tensors(tmp_path).items() if name.startswith("optim"))
+    assert all(torch.isfinite(value).all() for value in tensors(tmp_path).values())
     assert not (tmp_path / "weights.safetensors").exists()
+
+
+def test_weights_that_are_not_finite_replace_no_checkpoint(tmp_path: Path, photos: Path) -> None:
+    finish(small(photos, steps=1), tmp_path)
+    kept = tensors(tmp_path)
+    run = Run(small(photos, steps=1), tmp_path)
+    with torch.no_grad():
+        run.net.generator.stem.weight[0] = torch.inf
+    with pytest.raises(DataError, match=r"model\.generator\.stem\.weight is not finite; the last checkpoint is kept"):
+        run.save()
+    assert same(kept, tensors(tmp_path))
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
