@@ -96,7 +96,7 @@ class Generator(nn.Module):
         seen = self._seen(blurred, field)
         out = self._foretell(self._body(self.stem(seen.to(self.stem.weight.dtype)))).to(blurred.dtype)
         colours, first = 4 * self.config.channels, FRAMES * len(TAPS) * self.config.directed
-        change = (out[:, first:] * CHANGE).unflatten(1, (FRAMES, colours))  # (N, 7, 4C, H/2, W/2)
+        change = (out[:, first:] * CHANGE).view(len(out), FRAMES, colours, *out.shape[2:])  # (N, 7, 4C, H/2, W/2)
         if self.config.directed:
             _add_weighted(change, seen[:, -colours * len(TAPS) :], out[:, :first] * (WEIGHT / SLOPE))
         del out, seen  # a third of what a tile needs
