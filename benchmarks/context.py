@@ -1,8 +1,8 @@
 """Does the director see better with more around? `python benchmarks/context.py PHOTOS [--weights FILE]`.
 
-Mean gain in dB over the blurred photo in the middle of synthesised pictures, made of photos that were never trained on
-(needs '.[train]'): frames made with the exact motion, with the director reading the whole picture, and with it reading
-the middle alone, in the order that agrees more with the truth. The generator sees the whole each time.
+Mean gain in dB over the blurred photo in the middle of synthesised moving scenes, made of photos that were never
+trained on (needs '.[train]'): frames made with the exact motion, with the director reading the whole picture, and with
+it reading the middle alone, in the order that agrees more with the truth. The generator sees the whole each time.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from blurlive import weights
 from blurlive.data.dataset import Batch, inner, make_batch
+from blurlive.data.motion import MotionRange
 from blurlive.data.source import Photos
 from blurlive.data.synthesis import SceneSpec
 from blurlive.metrics import psnr
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--middle", type=int, default=160, help="of which this much is scored, in pixels")
     options = parser.parse_args()
     net, _ = weights.load(options.weights)
-    source = Photos(options.photos, SceneSpec(exposures=(1.0, 0.0, 0.0)), "held-out")
+    source = Photos(options.photos, SceneSpec(motion=MotionRange(still=0.0), exposures=(1.0, 0.0, 0.0)), "held-out")
     margin, rows = (options.size - options.middle) // 2, dict[str, list[float]]()
     for step in range(options.pictures // PART):
         batch = make_batch(source, options.size, PART, (KEY, step))
