@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 
 from blurlive.data.dataset import Stream, loader, make_batch
 from blurlive.data.disk import scene_spec
-from blurlive.data.source import open_source, recognise
+from blurlive.data.source import KINDS, open_source, recognise
 from blurlive.data.trees import numbered
 from blurlive.data.windows import FrameTree, VideoFolder, cut, motion, video_files
 from blurlive.errors import DataError
@@ -71,10 +71,11 @@ def test_what_a_folder_is_taken_for(tmp_path: Path) -> None:
 
 def test_a_missing_folder_a_file_and_an_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "x.mp4").touch()
-    with pytest.raises(DataError, match="no such folder"):
-        open_source(tmp_path / "none")
-    with pytest.raises(DataError, match="is a file"):
-        open_source(tmp_path / "x.mp4")
+    for kind in KINDS:
+        with pytest.raises(DataError, match="no such folder"):
+            open_source(tmp_path / "none", kind=kind)
+        with pytest.raises(DataError, match="is a file"):
+            open_source(tmp_path / "x.mp4", kind=kind)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no readable photo"):
         open_source(tmp_path / "empty")
@@ -158,6 +159,17 @@ def test_a_broken_frame_is_named(tmp_path: Path) -> None:
     (tmp_path / "a" / "000004.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"000004\.png: cannot be read"):
         make_batch(open_source(tmp_path, kind="frames"), 32, 1, (0, 0, 0))
+
+
+@pytest.mark.parametrize("kind", ["photos", "frames"])
+def test_a_picture_that_may_not_be_read_is_named(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    save_scene(tmp_path / "a", 7)
+    monkeypatch.setattr(np, "fromfile", locked)  # root, whom tests may run as, reads everything
+    with pytest.raises(DataError, match=r"00000\d\.png: cannot be read \(Permission denied\)"):
+        open_source(tmp_path, kind=kind).sequences((0,), 1, 32)
 
 
 def number(step: int) -> int:

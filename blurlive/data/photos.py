@@ -71,12 +71,21 @@ def chosen(names: list[Path], split: str) -> list[Path]:
     return held if split == "held-out" else [p for p in names if p not in held]
 
 
+def decode(file: Path) -> Image | None:
+    """A picture, or None if the file holds none. Raises :class:`DataError` if it cannot be read at all."""
+    try:
+        data = np.fromfile(file, np.uint8)
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror}); make it readable or remove it") from error
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    return None if picture is None else np.ascontiguousarray(picture[..., ::-1], dtype=np.uint8)
+
+
 def _read(file: Path, longest: int) -> Image | None:
-    data = np.fromfile(file, np.uint8)
-    photo = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    photo = decode(file)
     if photo is None or min(photo.shape[:2]) < 64:
         return None
     shrink = longest / max(photo.shape[:2])
     if shrink < 1:
-        photo = cv2.resize(photo, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(photo[..., ::-1], dtype=np.uint8)
+        return np.asarray(cv2.resize(photo, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
+    return photo

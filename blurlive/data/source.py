@@ -51,6 +51,10 @@ def open_source(
     ``split`` is ``train``, ``held-out`` or ``all``; ``crops`` examples are cut from each window of real frames.
     Raises :class:`DataError` if the folder is missing or holds nothing of use.
     """
+    if not path.exists():
+        raise DataError(f"{path}: no such folder; give one of photos, of numbered frames or of videos")
+    if not path.is_dir():
+        raise DataError(f"{path}: is a file; give the folder that holds it")
     spec = spec or SceneSpec()
     kind = recognise(path) if kind == "auto" else kind
     if kind == "videos":
@@ -61,10 +65,6 @@ def open_source(
 def recognise(path: Path) -> str:
     """``videos``, ``frames`` or ``photos``. Numbered pictures are frames if they are of one size and alike one after
     the other: photos may be numbered too, and even be of one size."""
-    if not path.exists():
-        raise DataError(f"{path}: no such folder; give photos, a tree of numbered frames, or videos with --data")
-    if not path.is_dir():
-        raise DataError(f"{path}: is a file; give the folder that holds it with --data")
     if video_files(path):
         return "videos"
     return "frames" if any(_is_scene(numbered(folder)[:FRAMES]) for folder in scene_folders(path)) else "photos"

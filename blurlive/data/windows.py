@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .camera import Exposure
-from .photos import Image
+from .photos import Image, decode
 from .synthesis import FRAMES, SceneSpec, Sequence, shutter
 from .trees import VIDEOS, numbered, sharp
 
@@ -176,8 +176,7 @@ def _span(count: int, split: str) -> tuple[int, int]:
 
 
 def _picture(file: Path) -> Image:
-    data = np.fromfile(file, np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    picture = decode(file)
     if picture is None:
         raise DataError(f"{file}: cannot be read as a picture; replace or remove it")
-    return np.ascontiguousarray(picture[..., ::-1], dtype=np.uint8)
+    return picture
