@@ -3,6 +3,7 @@ alone."""
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -18,7 +19,7 @@ from blurlive.data.dataset import Stream, loader, make_batch
 from blurlive.data.disk import scene_spec
 from blurlive.data.source import KINDS, open_source, recognise
 from blurlive.data.trees import numbered
-from blurlive.data.windows import FrameTree, VideoFolder, cut, motion, video_files
+from blurlive.data.windows import FrameTree, VideoFolder, Windows, cut, motion, video_files
 from blurlive.errors import DataError
 
 from .conftest import random_photo
@@ -110,6 +111,20 @@ def test_a_video_gives_its_frames_exactly(tmp_path: Path) -> None:
         assert np.array_equal(videos.window(index), pan(20)[index : index + 7])
 
 
+def test_a_video_whose_rate_varies_gives_every_window(tmp_path: Path) -> None:
+    save_video(tmp_path / "steady.avi", 20)
+    slowing = "setpts=(N+10*max(0\\,N-14))/10/TB"  # the last five frames last as long as fifty of the others
+    options = ["-vf", slowing, "-fps_mode", "vfr", "-c:v", "libx264rgb", "-crf", "0", str(tmp_path / "a.mp4")]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", str(tmp_path / "steady.avi"), *options]
+    subprocess.run(command, check=True)
+    (tmp_path / "steady.avi").unlink()
+    videos = VideoFolder(tmp_path, PLAIN)
+    frames = pan(20)
+    for index in range(len(videos)):
+        window = videos.window(index)
+        assert any(np.array_equal(window, frames[start : start + 7]) for start in range(14))
+
+
 def test_held_out_frames_are_never_trained_on(tmp_path: Path) -> None:
     save_scene(tmp_path / "a", 30)
     train, held = FrameTree(tmp_path, PLAIN, "train"), FrameTree(tmp_path, PLAIN, "held-out")
@@ -150,8 +165,22 @@ def test_batches_hang_on_their_key_alone(tmp_path: Path) -> None:
 
 def test_a_crop_larger_than_the_frames(tmp_path: Path) -> None:
     save_scene(tmp_path / "a", 7)
-    with pytest.raises(DataError, match=r"smaller than a crop of 128; set data\.size"):
+    with pytest.raises(DataError, match=r"smaller than a crop of 128; lower data\.size or data\.context"):
         make_batch(open_source(tmp_path), 128, 1, (0, 0, 0))
+
+
+def test_scenes_of_frames_smaller_than_the_crops_are_left_out_from_the_start(tmp_path: Path) -> None:
+    save_scene(tmp_path / "frames" / "narrow", 9, width=48)
+    save_scene(tmp_path / "frames" / "wide", 8)
+    (tmp_path / "videos").mkdir()
+    save_video(tmp_path / "videos" / "a.mp4", 8)
+    for kind in ("frames", "videos"):
+        source = open_source(tmp_path / kind, PLAIN, size=64)
+        assert isinstance(source, Windows)
+        assert len(source) == 2
+        assert {clip.blurred.shape for clip in source.sequences((0,), 8, 64)} == {(64, 64, 3)}
+        with pytest.raises(DataError, match=r"all frames are smaller .* lower data\.size or data\.context"):
+            open_source(tmp_path / kind, PLAIN, size=128)
 
 
 def test_a_broken_frame_is_named(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def write_clips(data: Path, folder: Path, count: int, size: int, seed: int, spec
     Raises :class:`OutputError` if a clip exists already or cannot be written, :class:`DataError` if ``data`` is of no
     use.
     """
-    source = open_source(data, spec)
+    source = open_source(data, spec, size=size)
     for number in range(1, count + 1):
         place = folder / f"{number:04d}"
         if place.exists():

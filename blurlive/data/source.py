@@ -44,11 +44,18 @@ class Photos:
 
 
 def open_source(
-    path: Path, spec: SceneSpec | None = None, split: str = "all", *, kind: str = "auto", crops: int = 1
+    path: Path,
+    spec: SceneSpec | None = None,
+    split: str = "all",
+    *,
+    kind: str = "auto",
+    crops: int = 1,
+    size: int = 0,
 ) -> Source:
     """The source in the folder ``path``, of the kind that :func:`recognise` finds or of ``kind``.
 
-    ``split`` is ``train``, ``held-out`` or ``all``; ``crops`` examples are cut from each window of real frames.
+    ``split`` is ``train``, ``held-out`` or ``all``; ``crops`` examples are cut from each window of real frames, and
+    scenes of frames smaller than ``size`` are left out.
     Raises :class:`DataError` if the folder is missing or holds nothing of use.
     """
     if not path.exists():
@@ -58,8 +65,8 @@ def open_source(
     spec = spec or SceneSpec()
     kind = recognise(path) if kind == "auto" else kind
     if kind == "videos":
-        return VideoFolder(path, spec, split, crops)
-    return FrameTree(path, spec, split, crops) if kind == "frames" else Photos(path, spec, split)
+        return VideoFolder(path, spec, split, crops, size)
+    return FrameTree(path, spec, split, crops, size) if kind == "frames" else Photos(path, spec, split)
 
 
 def recognise(path: Path) -> str:

@@ -23,6 +23,7 @@ from .trees import VIDEOS, numbered, sharp
 
 MARGIN = 32
 """Pixels around a crop that the flow estimator sees too, so that it knows where things come from."""
+SMALLER = "lower data.size or data.context (of synthesize: --size)"
 HELD_SHARE = 10
 """One frame in this many, at the end of each scene, is never trained on."""
 
@@ -32,21 +33,31 @@ class Windows(ABC):
 
     ``scenes`` are pairs of a name and a number of frames. ``split`` is ``train``, ``held-out`` (the last tenth of each
     scene's frames) or ``all``. ``crops`` of a batch are cut from one window, since reading frames is what costs time.
-    Raises :class:`DataError` if no scene is long enough.
+    Scenes whose frames are smaller than ``size``, the side of those crops, are left out. Raises :class:`DataError` if
+    no scene is long enough, or none large enough.
     """
 
-    def __init__(self, root: Path, scenes: list[tuple[Path, int]], spec: SceneSpec, split: str, crops: int) -> None:
+    def __init__(
+        self, root: Path, scenes: list[tuple[Path, int]], spec: SceneSpec, split: str, crops: int, size: int
+    ) -> None:
         cv2.setNumThreads(0)  # as in PhotoBank
         self.root, self.spec, self.crops = root, spec, max(1, crops)
         spans = [(scene, *_span(count, split)) for scene, count in scenes]
-        self.spans = [(scene, start, stop) for scene, start, stop in spans if stop - start >= FRAMES]
-        if not self.spans:
+        spans = [(scene, start, stop) for scene, start, stop in spans if stop - start >= FRAMES]
+        if not spans:
             raise DataError(f"{root}: no scene of {FRAMES} consecutive frames in it ({split}); give longer scenes")
+        self.spans = [span for span in spans if self.side(span[0]) >= size]
+        if not self.spans:
+            raise DataError(f"{root}: all frames are smaller than a crop of {size}; {SMALLER}")
         self.ends = np.cumsum([stop - start - FRAMES + 1 for _, start, stop in self.spans])
 
     @abstractmethod
     def frames(self, scene: Path, start: int) -> Image:
         """Seven frames ``(7, H, W, 3)`` of a scene from frame ``start`` on."""
+
+    @abstractmethod
+    def side(self, scene: Path) -> int:
+        """The shorter side of a scene's frames in pixels, as its first one has it."""
 
     def __len__(self) -> int:
         return int(self.ends[-1])
@@ -65,7 +76,7 @@ class Windows(ABC):
             window = self.window(index)
             if min(window.shape[1:3]) < size:
                 small = f"{window.shape[2]}x{window.shape[1]}"
-                raise DataError(f"{self.root}: frames of {small} are smaller than a crop of {size}; set data.size")
+                raise DataError(f"{self.root}: frames of {small} are smaller than a crop of {size}; {SMALLER}")
             places = range(first, min(first + self.crops, count))
             made += [cut(np.random.default_rng([*key, i]), window, size, self.spec) for i in places]
         return made
@@ -114,9 +125,13 @@ class FrameTree(Windows):
 
     kind = "frames"
 
-    def __init__(self, root: Path, spec: SceneSpec, split: str = "all", crops: int = 1) -> None:
+    def __init__(self, root: Path, spec: SceneSpec, split: str = "all", crops: int = 1, size: int = 0) -> None:
         self.files = {folder: numbered(folder) for folder in scene_folders(root)}
-        super().__init__(root, [(folder, len(files)) for folder, files in self.files.items()], spec, split, crops)
+        scenes = [(folder, len(files)) for folder, files in self.files.items()]
+        super().__init__(root, scenes, spec, split, crops, size)
+
+    def side(self, scene: Path) -> int:
+        return int(min(_picture(self.files[scene][0]).shape[:2]))
 
     def frames(self, scene: Path, start: int) -> Image:
         pictures = [_picture(file) for file in self.files[scene][start : start + FRAMES]]
@@ -126,13 +141,16 @@ class FrameTree(Windows):
 
 
 class VideoFolder(Windows):
-    """Scenes that are video files; a window is sought and decoded by ffmpeg."""
+    """Scenes that are video files; a window is sought by its time and decoded by ffmpeg."""
 
     kind = "videos"
 
-    def __init__(self, root: Path, spec: SceneSpec, split: str = "all", crops: int = 1) -> None:
+    def __init__(self, root: Path, spec: SceneSpec, split: str = "all", crops: int = 1, size: int = 0) -> None:
         self.rates: dict[Path, float] = {}
-        super().__init__(root, [(file, self._count(file)) for file in video_files(root)], spec, split, crops)
+        super().__init__(root, [(file, self._count(file)) for file in video_files(root)], spec, split, crops, size)
+
+    def side(self, scene: Path) -> int:
+        return int(min(self.frames(scene, 0).shape[1:3]))
 
     def _count(self, file: Path) -> int:
         try:
@@ -143,18 +161,25 @@ class VideoFolder(Windows):
         return int(count)
 
     def frames(self, scene: Path, start: int) -> Image:
+        frames, back = self._decoded(scene, start), FRAMES
+        while len(frames) < FRAMES and start > 0:  # the rate varies: fewer are left than there would be at a steady one
+            start, back = max(0, start - back), 2 * back
+            frames = self._decoded(scene, start)
+        if len(frames) < FRAMES:
+            raise DataError(f"{scene}: only {len(frames)} frames can be decoded; convert it to H.264 with ffmpeg")
+        return np.stack(frames)
+
+    def _decoded(self, scene: Path, start: int) -> list[Image]:
+        """The next seven frames, or as many as there are."""
         # Half a frame early: rounding must not skip the frame that is meant.
         seek = ["-ss", f"{max(0.0, (start - 0.5) / self.rates[scene]):.6f}"]
         exact = ["-frames:v", str(FRAMES), "-fps_mode", "passthrough"]
         reader: Any = imageio_ffmpeg.read_frames(str(scene), input_params=seek, output_params=exact)
         try:
             width, height = next(reader)["size"]
-            frames = [np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in reader]
+            return [np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in reader]
         except (OSError, RuntimeError, ValueError, StopIteration) as error:
             raise DataError(f"{scene}: cannot be decoded at frame {start}; convert it to H.264 with ffmpeg") from error
-        if len(frames) != FRAMES:
-            raise DataError(f"{scene}: only {len(frames)} frames come after frame {start}; convert it with ffmpeg")
-        return np.stack(frames)
 
 
 def scene_folders(root: Path) -> list[Path]:

@@ -39,6 +39,11 @@ class DataConfig:
     validation: int = 48
     scene: SceneSpec = field(default_factory=SceneSpec)
 
+    @property
+    def side(self) -> int:
+        """Side in pixels of what is cut from a picture: the crop and what the director sees around it."""
+        return self.size + 2 * self.context
+
 
 @dataclass(frozen=True)
 class OptimConfig:

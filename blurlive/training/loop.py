@@ -51,7 +51,7 @@ def _train(
     config: TrainConfig, folder: Path, ranks: Ranks, resume: bool, say: Callable[[str], None]
 ) -> Iterator[Report]:
     data = config.data
-    source = open_source(data.path, data.scene, "train", kind=data.kind, crops=data.crops)
+    source = open_source(data.path, data.scene, "train", kind=data.kind, crops=data.crops, size=data.side)
     run = Run(config, folder, ranks, fresh=not resume)
     if resume:
         run.resume()

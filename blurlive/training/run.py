@@ -113,8 +113,7 @@ class Run:
     def stream(self, source: Source) -> Stream[Batch]:
         """This process's batches from the present step on."""
         data, key = self.config.data, self.config.seed
-        side = data.size + 2 * data.context
-        return Stream(partial(_batch, source, side, data.batch, key, self.ranks.rank), self.step)
+        return Stream(partial(_batch, source, data.side, data.batch, key, self.ranks.rank), self.step)
 
     def advance(self, batch: Batch) -> dict[str, float]:
         """One optimisation step; returns the loss terms, means over all processes.

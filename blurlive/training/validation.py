@@ -27,11 +27,10 @@ def validation_set(config: TrainConfig) -> list[Batch]:
     """Fixed sequences from photos or frames that are never trained on; none if there is too little to hold any out."""
     data = config.data
     try:
-        source = open_source(data.path, data.scene, "held-out", kind=data.kind, crops=data.crops)
+        source = open_source(data.path, data.scene, "held-out", kind=data.kind, crops=data.crops, size=data.side)
     except DataError:
         return []
-    size = max(160, data.size) if source.kind == "photos" else data.size
-    size += 2 * data.context
+    size = max(160 + 2 * data.context, data.side) if source.kind == "photos" else data.side
     return [make_batch(source, size, PART, (KEY, i)) for i in range(data.validation // PART)]
 
 
