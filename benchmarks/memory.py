@@ -7,7 +7,7 @@ time; at last what a megapixel more costs, between the smallest photo and the la
 
 from __future__ import annotations
 
-import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,15 +28,18 @@ def photo(file: Path, megapixels: float) -> tuple[int, int]:
 
 def peaks(command: list[str]) -> tuple[float, float, float]:
     """Peak resident GiB of a command, of the largest process that it started, and of all at one time, sampled from
-    /proc (Linux)."""
-    pid = os.spawnv(os.P_NOWAIT, command[0], command)
+    /proc (Linux). A command that fails, or that the kernel kills where memory ends, has no peak: that ends all."""
+    process = subprocess.Popen(command)
+    pid = process.pid
     own = child = together = 0
-    while os.waitpid(pid, os.WNOHANG)[0] == 0:
+    while process.poll() is None:
         kids = [int(kid) for task in Path(f"/proc/{pid}/task").glob("*/children") for kid in read(task).split()]
         own = max(own, kib(pid, "VmHWM"))
         child = max([child, *(kib(kid, "VmHWM") for kid in kids)])
         together = max(together, sum(kib(one, "VmRSS") for one in (pid, *kids)))
         time.sleep(0.05)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)}: ended with {process.returncode} (-9: killed, memory may be too small)")
     return own / 2**20, child / 2**20, together / 2**20
 
 

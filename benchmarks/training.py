@@ -1,5 +1,5 @@
-"""How fast training is: a step against the machine's own convolutions, and the loader with and without a step beside
-it.
+"""How fast training on a CPU is: a step against the machine's own convolutions, and the loader with and without a step
+beside it.
 
     python benchmarks/training.py PHOTOS [--steps 10] [--batch 8] [--size 128] [--workers 1] [--threads N]
 
@@ -30,7 +30,7 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     sizes = {"data.batch": options.batch, "data.size": options.size, "data.workers": options.workers}
-    config = read_config(None, {**sizes, "data.path": str(options.photos)})
+    config = read_config(None, {**sizes, "data.path": str(options.photos), "device": "cpu"})
     run, source = Run(config, Path("unused")), open_source(config.data.path, config.data.scene)
     batches = loader(run.stream(source), 0)
     batch = next(batches)
