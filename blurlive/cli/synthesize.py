@@ -15,7 +15,10 @@ Count = Annotated[int, typer.Option(min=1, help="How many clips.")]
 Size = Annotated[int, typer.Option(min=32, help="Side of a frame in pixels.")]
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")]
 Gamma = Annotated[
-    str | None, typer.Option(help="2.2 or 1 (plain average of values). Default: both occur.", rich_help_panel="Blur")
+    str | None,
+    typer.Option(
+        help="2.2 or 1 (plain average of values). Default: both occur; with --plain, 2.2.", rich_help_panel="Blur"
+    ),
 ]
 Plain = Annotated[
     bool,

@@ -21,8 +21,8 @@ SILENT = Camera(linear=0.0, lights=0.0, tone=0.0, grey=0.0, noise=0.0, strong_no
 
 
 def scene_spec(gamma: str | None = None, *, plain: bool = False) -> SceneSpec:
-    """What may happen in a clip. ``gamma`` is ``2.2``, ``1`` or None (both occur); ``plain`` averages seven frames and
-    adds no noise, JPEG or tone. Raises :class:`UsageError` for another gamma."""
+    """What may happen in a clip. ``gamma`` is ``2.2``, ``1`` or None (both occur; 2.2 where ``plain``); ``plain``
+    averages seven frames and adds no noise, JPEG or tone. Raises :class:`UsageError` for another gamma."""
     if gamma not in {None, "1", "1.0", "2.2"}:
         raise UsageError(f"--gamma {gamma}: use 2.2, the convention of the GoPro benchmark, or 1, the plain average")
     spec = SceneSpec()
