@@ -19,6 +19,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from blurlive.data.camera import Camera
+from blurlive.data.disk import SILENT
 from blurlive.data.motion import MotionRange
 from blurlive.data.photos import PhotoBank
 from blurlive.data.synthesis import SceneSpec, Sequence, synthesize
@@ -27,7 +28,6 @@ from blurlive.metrics import frame_psnr, mean_psnr
 
 PHOTOS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
 SIDE, SHOWN, LABEL, GAP = 320, 200, 40, 4
-PLAIN = Camera(linear=0, lights=0, tone=0, grey=0, noise=0, strong_noise=0, jpeg=0)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Case:
     name: str
     length: float
     seed: int = 1
-    camera: Camera = PLAIN
+    camera: Camera = SILENT
     motion: dict[str, float] = field(default_factory=dict)
     objects: tuple[float, ...] = (1.0,)
     photo: str = "coffee.png"
@@ -56,10 +56,10 @@ CASES = (
     Case("rotation", 6.0, motion={"rotation": 4.0}, photo="astronaut.png"),
     Case("zoom", 6.0, motion={"zoom": 4.0}),
     Case("moving thing, still background", 10.0, motion={"still": 1.0}, objects=(0.0, 1.0), photo="chelsea.png"),
-    Case("night, lamps", 8.0, camera=replace(PLAIN, lights=1.0), photo="rocket.jpg"),
-    Case("noise", 8.0, camera=replace(PLAIN, noise=1.0, strong_noise=1.0), photo="astronaut.png"),
-    Case("JPEG", 8.0, camera=replace(PLAIN, jpeg=1.0)),
-    Case("grey", 8.0, camera=replace(PLAIN, grey=1.0), photo="chelsea.png"),
+    Case("night, lamps", 8.0, camera=replace(SILENT, lights=1.0), photo="rocket.jpg"),
+    Case("noise", 8.0, camera=replace(SILENT, noise=1.0, strong_noise=1.0), photo="astronaut.png"),
+    Case("JPEG", 8.0, camera=replace(SILENT, jpeg=1.0)),
+    Case("grey", 8.0, camera=replace(SILENT, grey=1.0), photo="chelsea.png"),
 )
 
 

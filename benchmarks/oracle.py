@@ -10,12 +10,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from blurlive.evaluation.clips import Clip, find_clips
+from blurlive.evaluation.flow import first_to_last
 from blurlive.extractor import ALIGNED, Extractor
 from blurlive.models.director import CELL, cells, direction
 
@@ -24,12 +25,9 @@ ROWS = ("director's own", "true signs", "true signs and lengths", "true lines, o
 
 def true_field(clip: Clip) -> Tensor:
     """Direction field ``(2, h, w)`` of the true frames, for the canvas that the extractor works on."""
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc
-    first, middle, last = (cv2.cvtColor(clip.sharp[i], cv2.COLOR_RGB2GRAY) for i in (0, 3, 6))
-    travel = flow(middle, last, None) - flow(middle, first, None)
-    down, right = (-side % ALIGNED for side in travel.shape[:2])
-    travel = np.pad(travel, ((0, down), (0, right), (0, 0)), mode="edge")
-    return direction(cells(torch.from_numpy(travel).permute(2, 0, 1)[None], CELL))[0]
+    travel = first_to_last(clip.sharp)
+    down, right = (-side % ALIGNED for side in travel.shape[1:])
+    return direction(cells(F.pad(travel[None], (0, right, 0, down), mode="replicate"), CELL))[0]
 
 
 def fields(own: Tensor, true: Tensor) -> list[Tensor]:

@@ -11,10 +11,10 @@ import argparse
 from itertools import pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
+from blurlive.evaluation.flow import neighbours
 from blurlive.extractor import Extractor
 from blurlive.image import load_photo
 from blurlive.models.director import motion
@@ -32,9 +32,7 @@ def steps(frames: list[np.ndarray], way: np.ndarray) -> np.ndarray:
     if not moving.any():
         raise SystemExit("nothing moves in this photo, as far as the director sees")
     along = way[moving] / far[moving][:, None]
-    estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
-    flows = (estimator.calc(first, second, None)[moving] for first, second in pairwise(grey))
+    flows = (neighbours(np.stack(pair))[0].permute(1, 2, 0).numpy()[moving] for pair in pairwise(frames))
     return np.array([float((flow * along).sum(1).mean()) for flow in flows])
 
 

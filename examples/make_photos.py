@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import skimage
 
-from blurlive.data.camera import Camera, Exposure
+from blurlive.data.camera import Exposure
+from blurlive.data.disk import SILENT
 from blurlive.data.motion import MotionRange, camera
 
 HERE = Path(__file__).parent / "photos"
@@ -25,7 +26,7 @@ def blurred(sharp: np.ndarray, length: float = 8.0, seed: int = 9) -> np.ndarray
     """Expose a sharp photo ``(H, W, 3)`` while the camera moves; the border that moved in is cut off."""
     rng = np.random.default_rng(seed)
     height, width = sharp.shape[:2]
-    exposure = Exposure(rng, Camera(linear=0, lights=0, tone=0, grey=0, noise=0, jpeg=0))
+    exposure = Exposure(rng, SILENT)
     centre = np.array([[1, 0, width / 2 - 0.5], [0, 1, height / 2 - 0.5], [0, 0, 1.0]])
     for pose in camera(rng, np.linspace(0, 1, 73), width, length, MotionRange(curvature=0.3, tilt=0.0)):
         matrix = (centre @ pose @ np.linalg.inv(centre))[:2]

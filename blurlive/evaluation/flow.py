@@ -40,7 +40,7 @@ def first_to_last(frames: Image) -> Tensor:
 
 
 def neighbours(frames: Image) -> Tensor:
-    """Flow ``(6, 2, H, W)`` from each frame to the next."""
+    """Flow ``(T - 1, 2, H, W)`` in pixels from each of ``frames (T, H, W, 3)`` to the next."""
     grey = greys(frames)
     return torch.stack([_flow(a, b) for a, b in pairwise(grey)])
 

@@ -14,7 +14,6 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -24,6 +23,7 @@ from ..data.motion import MotionRange
 from ..data.photos import PhotoBank
 from ..data.synthesis import SceneSpec
 from ..devices import choose_device
+from ..evaluation.flow import neighbours
 from ..losses import flow_error
 from ..models.flow import FlowConfig, FlowNet
 from .journal import make_folder_of
@@ -105,7 +105,5 @@ def compare(net: FlowNet, photos: Path, pairs: int = 64, size: int = 192) -> dic
 
 
 def _dis(batch: FlowBatch) -> Tensor:
-    pictures = (part[0].permute(1, 2, 0).contiguous().numpy() for part in (batch.first, batch.last))
-    first, last = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures)
-    estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return torch.from_numpy(estimator.calc(first, last, None)).permute(2, 0, 1)[None]
+    """Flow ``(1, 2, H, W)`` of a batch of one pair."""
+    return neighbours(torch.cat([batch.first, batch.last]).permute(0, 2, 3, 1).contiguous().numpy())
