@@ -58,9 +58,10 @@ def open_source(
     scenes of frames smaller than ``size`` are left out.
     Raises :class:`DataError` if the folder is missing or holds nothing of use.
     """
+    if not path.exists():
+        raise DataError(f"{path}: no such folder; give one of photos, of numbered frames or of videos")
     if not path.is_dir():
-        reason = "is a file; give the folder that holds it" if path.exists() else "no such folder; give one"
-        raise DataError(f"{path}: {reason}, of photos, of numbered frames or of videos")
+        raise DataError(f"{path}: is a file; give the folder that holds it")
     spec = spec or SceneSpec()
     kind = recognise(path) if kind == "auto" else kind
     if kind == "videos":

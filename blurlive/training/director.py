@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -24,7 +23,8 @@ from ..data.dataset import Batch, Stream, loader, make_batch
 from ..data.motion import MotionRange
 from ..data.source import Photos
 from ..data.synthesis import SceneSpec
-from ..models.director import CELL, TURNS, Director, cells, direction, line, statistics
+from ..errors import ConfigError
+from ..models.director import CELL, OUTPUTS, STATISTICS, TURNS, Director, cells, direction, line, statistics
 from ..models.restorer import Restorer, RestorerConfig
 from .journal import make_folder_of
 from .optim import Muon, remember_rates, scale_rates, split
@@ -33,21 +33,24 @@ PART = 8
 """Pictures that are synthesised at a time."""
 KEY = 2**31 + 2
 """Seed of the held-out pictures."""
+ENOUGH = 200_000
+"""Cells that the whitening is learnt from: copies in fp32 of more would take gigabytes."""
 SHORTEST = 0.3
 """Shortest motion of a scene that moves, in pixels: the director has to know faint blur from soft texture."""
 
 
 @dataclass(frozen=True)
 class DirectorTraining:
-    """How the director is trained: ``examples`` pictures of ``size`` pixels a side are synthesised once (96 kB of
-    memory each at 160), ``held_out`` ones to measure on. ``muon`` and ``adamw`` are learning rates; both fall linearly
-    to nothing after three tenths of the steps."""
+    """How the director is trained: ``examples`` pictures of ``size`` pixels a side are synthesised once (0.4 MB of
+    memory each at 320, a quarter of it at 160), ``held_out`` ones to measure on. They are that large since what the
+    director learnt on 160 pixels did not hold for the middle of larger pictures. ``muon`` and ``adamw`` are learning
+    rates; both fall linearly to nothing after three tenths of the steps."""
 
     steps: int = 3400
-    examples: int = 38_000
+    examples: int = 10_000
     held_out: int = 400
-    size: int = 160
-    batch: int = 32
+    size: int = 320
+    batch: int = 8
     muon: float = 0.01
     adamw: float = 1e-3
     seed: int = 0
@@ -68,17 +71,21 @@ def train_director(
     """Train on the photos in ``photos`` and write a weights file with an untrained generator; yields the step and the
     held-out error (see :func:`relative_error`) a hundred times.
 
-    Raises :class:`DataError` without photos, :class:`OutputError` if the file cannot be written.
+    Raises :class:`ConfigError` for a network without a director or a size that is not of whole cells,
+    :class:`DataError` without photos, :class:`OutputError` if the file cannot be written.
     """
     plan = training or DirectorTraining()
     make_folder_of(file)
     random = torch.Generator().manual_seed(plan.seed)
     torch.manual_seed(plan.seed)
-    train = gather(photos, "train", plan.examples, plan, plan.seed)
-    held_out = gather(photos, "held-out", plan.held_out, plan, KEY)
     net = Restorer(config)
-    assert net.director is not None, "only a directed network has a director"
-    net.director.standardise(train.seen[:2000])
+    if net.director is None:
+        raise ConfigError("model.generator.directed: is False; only a directed network has a director to train")
+    if plan.size < CELL or plan.size % CELL:
+        raise ConfigError(f"size: is {plan.size}; use a multiple of {CELL}")
+    held_out = gather(photos, "held-out", plan.held_out, plan, KEY)  # a folder of too few photos is told at once
+    train = gather(photos, "train", plan.examples, plan, plan.seed)
+    net.director.standardise(train.seen[: max(1, ENOUGH // (plan.size // CELL) ** 2)])
     optimizers = _optimizers(net.director, plan)
     for step in range(1, plan.steps + 1):
         _advance(net.director, optimizers, draw(train, plan.batch, random), (step - 1) / plan.steps)
@@ -90,11 +97,17 @@ def train_director(
 def gather(photos: Path, split: str, count: int, plan: DirectorTraining, key: int) -> Examples:
     """``count`` synthesised pictures as the director meets them."""
     source = Photos(photos, SceneSpec(motion=MotionRange(shortest=SHORTEST)), split)
-    parts = [
-        Examples(statistics(batch.blurred.float() / 255).half(), line(direction(cells(batch.motion, CELL))))
-        for batch in islice(loader(Stream(partial(_batch, source, plan.size, key)), plan.workers), -(-count // PART))
-    ]
-    return Examples(torch.cat([part.seen for part in parts]), torch.cat([part.lines for part in parts]))
+    batches = loader(Stream(partial(_batch, source, plan.size, key)), plan.workers)
+    side = plan.size // CELL
+    # Filled in place: parts and the whole at one time would be twice the gigabytes.
+    made = Examples(
+        torch.empty(count, STATISTICS, side, side, dtype=torch.half), torch.empty(count, OUTPUTS, side, side)
+    )
+    for first in range(0, count, PART):
+        part, left = next(batches), count - first
+        made.seen[first : first + PART] = statistics(part.blurred[:left].float() / 255)
+        made.lines[first : first + PART] = line(direction(cells(part.motion[:left], CELL)))
+    return made
 
 
 def _batch(source: Photos, size: int, key: int, step: int) -> Batch:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from blurlive import weights
-from blurlive.errors import WeightsError
+from blurlive.errors import ConfigError, DataError, WeightsError
 from blurlive.models.flow import FlowConfig
 from blurlive.models.generator import GeneratorConfig
 from blurlive.models.restorer import RestorerConfig
@@ -56,6 +57,28 @@ def test_the_director_can_be_trained_alone_and_is_what_a_run_starts_from(tmp_pat
     assert relative_error(director, seen) < 0.8  # 1 is "nothing moves"
     run = Run(small(photos, init=str(file), losses__direction=0, model=sizes), tmp_path / "run")
     assert not any(p.requires_grad for p in run.net.director.parameters())  # type: ignore[union-attr]
+
+
+def test_what_the_director_cannot_be_trained_on_is_told_before_pictures_are_made(
+    tmp_path: Path, photos: Path, example: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, undirected = tmp_path / "director.safetensors", RestorerConfig(GeneratorConfig(directed=False))
+    example.make_photos(tmp_path / "one", 1)
+    monkeypatch.setattr("blurlive.training.director.statistics", None)  # nothing is made
+    with pytest.raises(DataError, match="no readable photo in it \\(held-out\\)"):
+        next(train_director(tmp_path / "one", file))
+    with pytest.raises(ConfigError, match="only a directed network"):
+        next(train_director(photos, file, config=undirected))
+    with pytest.raises(ConfigError, match="size: is 100; use a multiple of 16"):
+        next(train_director(photos, file, DirectorTraining(size=100)))
+
+
+def test_examples_are_as_many_as_asked_for_and_the_same_whatever_their_number(photos: Path) -> None:
+    plan = DirectorTraining(size=64, workers=0)
+    few, more = (gather(photos, "train", count, plan, key=1) for count in (9, 11))
+    assert (few.seen.shape, few.lines.shape) == ((9, 480, 4, 4), (9, 3, 4, 4))
+    assert few.seen.equal(more.seen[:9])
+    assert few.lines.equal(more.lines[:9])
 
 
 @pytest.mark.parametrize("architecture", ["[1]", "{", "null", '{"widths": [0]}'])
