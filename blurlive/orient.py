@@ -78,9 +78,7 @@ def _pairs(field: NDArray[np.float64]) -> list[dict[int, float]]:
         a = (slice(0, height - down), slice(max(0, -right), width - max(0, right)))
         b = (slice(down, height), slice(max(0, right), width + min(0, right)))
         weights = (field[:, *a] * field[:, *b]).sum(0) / np.hypot(down, right)
-        plain = (
-            array.ravel().tolist() for array in (number[a], number[b], weights)
-        )  # NumPy's are slow keys
+        plain = (array.ravel().tolist() for array in (number[a], number[b], weights))  # NumPy's are slow keys
         for i, j, weight in zip(*plain, strict=True):
             graph[i][j] = graph[j][i] = weight
     return graph
