@@ -19,12 +19,13 @@ class MotionRange:
     """How far and how oddly things move during the exposure.
 
     Lengths are in pixels from first frame to last; ``still`` is the share of exposures with no camera motion.
-    Lengths are drawn log-uniformly: faint blur is as frequent as long blur.
+    Lengths are drawn log-uniformly: faint blur is as frequent as long blur. ``curvature`` and ``jitter`` are those of
+    the most restless path, as shares of its length; most paths are far steadier, as exposures of a video camera are.
     """
 
-    shortest: float = 1.0
-    longest: float = 36.0
-    still: float = 0.12
+    shortest: float = 1.5
+    longest: float = 40.0
+    still: float = 0.1
     curvature: float = 0.35
     jitter: float = 0.06
     rotation: float = 0.35
@@ -35,16 +36,18 @@ class MotionRange:
 def path(rng: np.random.Generator, times: Array, length: float, spec: MotionRange) -> Array:
     """A smooth curve ``(T, 2)`` whose ends are ``length`` pixels apart, its middle near the origin.
 
-    Straight motion in a random direction, a bend sideways, a change of speed, and a little hand tremor.
+    Straight motion in a random direction, a change of speed, and, the more restless it is, a bend sideways and hand
+    tremor.
     """
     s = times - 0.5
+    restless = rng.random() ** 2
     angle = rng.uniform(0, 2 * np.pi)
     along = np.array([np.cos(angle), np.sin(angle)])
     across = np.array([-along[1], along[0]])
-    bend = rng.normal(0, spec.curvature) * length
+    bend = rng.normal(0, spec.curvature * restless) * length
     speed = rng.normal(0, spec.curvature) * length
     curve = np.outer(s * length + speed * (s**2 - 0.25), along) + np.outer(bend * (s**2 - 0.25), across)
-    return curve + _tremor(rng, times, spec.jitter * length)
+    return curve + _tremor(rng, times, spec.jitter * restless * length)
 
 
 def _tremor(rng: np.random.Generator, times: Array, size: float) -> Array:

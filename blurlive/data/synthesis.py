@@ -1,6 +1,6 @@
 """Blur synthesis: a moving scene made of photos, its seven sharp frames, and the blurred photo that they average to.
 
-A scene is a background and up to three cut-outs with soft edges, each a photo on a plane with a motion of its own.
+A scene is a background and a few cut-outs with soft edges, each a photo on a plane with a motion of its own.
 Frames are rendered at ``6n + 1`` instants; every n-th is one of the seven sharp frames and the mean of all, in linear
 light, is the blurred photo (Sec. 3: F is the average). ``n`` > 1 is a continuous exposure, ``n`` = 1 the plain average
 of seven.
@@ -26,6 +26,8 @@ FINEST = 6
 """Most instants from one sharp frame to the next."""
 OUT_OF_FOCUS = (0.4, 2.0)
 """Standard deviation, in pixels, of the blur of a layer that is out of focus."""
+CUT_OUT = (0.12, 1.1)
+"""Least and greatest side of a cut-out, as shares of the picture's."""
 Float = NDArray[np.float32]
 
 
@@ -33,7 +35,7 @@ Float = NDArray[np.float32]
 class SceneSpec:
     """What may happen in a synthesised scene; probabilities unless told otherwise.
 
-    ``objects`` are the odds of 0, 1, 2, 3 cut-outs; ``parallax`` that a cut-out moves as the camera does, only nearer
+    ``objects`` are the odds of 0, 1, 2, ... cut-outs; ``parallax`` that a cut-out moves as the camera does, only nearer
     or farther;
     ``exposures`` the odds of averages of 7, 3 and 2 frames; ``soft`` that a layer is a little out of focus, which is no
     motion; ``plain`` that an average of 7 has no instants in between
@@ -42,7 +44,7 @@ class SceneSpec:
 
     motion: mo.MotionRange = field(default_factory=mo.MotionRange)
     camera: Camera = field(default_factory=Camera)
-    objects: tuple[float, ...] = (0.25, 0.35, 0.25, 0.15)
+    objects: tuple[float, ...] = (0.2, 0.25, 0.2, 0.15, 0.1, 0.1)
     parallax: float = 0.4
     exposures: tuple[float, float, float] = (0.86, 0.05, 0.09)
     soft: float = 0.35
@@ -140,7 +142,7 @@ def _background(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo
 
 
 def _cut_out(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array, soft: float) -> _Layer:
-    side = int(size * rng.uniform(0.3, 1.1))
+    side = max(8, int(size * float(np.exp(rng.uniform(*np.log(CUT_OUT))))))
     texture, scale = bank.texture(rng, side)
     mask, place = _blob(rng, texture.shape[0]), rng.uniform(-size / 2, size / 2, 2)
     return _Layer(_focused(rng, texture, scale, soft), scale, mask, motion, place)
@@ -155,11 +157,12 @@ def _focused(rng: np.random.Generator, texture: Image, scale: float, soft: float
 
 
 def _blob(rng: np.random.Generator, side: int) -> Float:
-    """A random round-edged shape ``(side, side)`` in [0, 1] that fades to 0 before the border."""
+    """A random round-edged shape ``(side, side)`` in [0, 1], wide or tall, that fades to 0 before the border."""
     coarse = int(rng.integers(3, 7))
     noise = cv2.resize(rng.random((coarse, coarse)), (side, side), interpolation=cv2.INTER_CUBIC)
     axis = np.linspace(-1, 1, side)
-    radius = np.sqrt(axis[None] ** 2 + axis[:, None] ** 2)
+    tall = float(np.exp(rng.normal(0, 0.4)))
+    radius = np.hypot(axis[None] * max(1, tall), axis[:, None] * max(1, 1 / tall))
     shape = (0.85 - radius) + rng.uniform(0.2, 0.9) * (noise - 0.5)
     softness = rng.uniform(0.6, 3.0) / (side / 2)
     mask = np.clip(shape / softness, 0, 1) * (radius < 0.97)

@@ -36,13 +36,13 @@ def first_to_last(frames: Image) -> Tensor:
     pixels of fine texture, say), and synthesised clips give their exact travel at the same points.
     """
     grey = greys(frames)
-    return _flow(grey[MIDDLE], grey[-1]) - _flow(grey[MIDDLE], grey[0])
+    return flow(grey[MIDDLE], grey[-1]) - flow(grey[MIDDLE], grey[0])
 
 
 def neighbours(frames: Image) -> Tensor:
     """Flow ``(T - 1, 2, H, W)`` in pixels from each of ``frames (T, H, W, 3)`` to the next."""
     grey = greys(frames)
-    return torch.stack([_flow(a, b) for a, b in pairwise(grey)])
+    return torch.stack([flow(a, b) for a, b in pairwise(grey)])
 
 
 def greys(frames: Image) -> list[Grey]:
@@ -52,7 +52,8 @@ def greys(frames: Image) -> list[Grey]:
     return [np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8) for frame in frames]
 
 
-def _flow(start: Grey, end: Grey) -> Tensor:
+def flow(start: Grey, end: Grey) -> Tensor:
+    """Flow ``(2, H, W)`` in pixels (x, y) from one luminance ``(H, W)`` to another."""
     import cv2
 
     estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)

@@ -1,0 +1,92 @@
+"""Does the director see the right line and length? `python benchmarks/lengths.py PHOTOS|CLIPS [--weights FILE]`.
+
+In a folder of clips (needs '.[eval]'): what it says of each blurred photo, against the flow of the true frames. In
+one of photos: of even shifts of those that were never trained on, in random directions (needs '.[train]'). By class of
+true length in pixels: mean and standard deviation of the length's error in the natural logarithm of (1 + pixels), and
+the mean cosine between the double angles of said and true lines; 1 is the same line, 0 is chance.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from blurlive.data.photos import PhotoBank
+from blurlive.evaluation.clips import find_clips
+from blurlive.evaluation.flow import first_to_last
+from blurlive.evaluation.frames import Image
+from blurlive.extractor import ALIGNED, Extractor
+from blurlive.models.director import CELL, cells, motion
+
+CLASSES = (1, 3, 6, 12, 24, 60)
+SHIFTS = (2.0, 4.0, 8.0, 16.0, 32.0)
+SIDE = 320
+INSTANTS = 37
+
+
+def clips(folder: Path) -> Iterator[tuple[Image, Tensor]]:
+    """Blurred photos and the true motion ``(2, h, w)`` of their cells."""
+    for source in find_clips(folder):
+        clip = source.load()
+        travel = first_to_last(clip.sharp)
+        down, right = (-side % ALIGNED for side in travel.shape[1:])
+        yield clip.blurred, cells(F.pad(travel[None], (0, right, 0, down), mode="replicate"), CELL)[0]
+
+
+def shifts(folder: Path, number: int = 20) -> Iterator[tuple[Image, Tensor]]:
+    """As :func:`clips`, of textures that are shifted evenly."""
+    bank, rng = PhotoBank(folder, "held-out"), np.random.default_rng(0)
+    for length in SHIFTS:
+        for _ in range(number):
+            texture, _ = bank.texture(rng, SIDE + 2 * int(length))
+            angle = rng.uniform(0, np.pi)
+            shift = length * np.array([np.cos(angle), np.sin(angle)])
+            yield shifted(texture, shift), torch.from_numpy(shift).float().view(2, 1, 1).expand(2, *(SIDE // CELL,) * 2)
+
+
+def shifted(texture: Image, shift: np.ndarray) -> Image:
+    """The middle ``(320, 320, 3)`` of a texture as it is seen while it shifts by ``shift`` pixels."""
+    corner, light = np.array(texture.shape[1::-1]) / 2 - SIDE / 2, np.zeros((SIDE, SIDE, 3))
+    for time in np.linspace(-0.5, 0.5, INSTANTS):
+        moved = np.hstack([np.eye(2), (corner - time * shift)[:, None]])
+        seen = cv2.warpAffine(texture, moved, (SIDE, SIDE), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
+        light += (seen / 255) ** 2.2
+    return np.round(255 * (light / INSTANTS) ** (1 / 2.2)).astype(np.uint8)
+
+
+def judged(extractor: Extractor, photo: Image, true: Tensor) -> Tensor:
+    """Of each cell: true length, error of the said one, and how well the lines agree, ``(3, n)``."""
+    field = extractor.direction(photo)
+    assert field is not None, "a network that is not directed has no director"
+    said = motion(field)
+    lengths = [one.norm(dim=0) for one in (true, said)]
+    cosine = (true * said).sum(0) / (lengths[0] * lengths[1]).clamp_min(1e-6)
+    error = torch.log1p(lengths[1]) - torch.log1p(lengths[0])
+    return torch.stack([lengths[0], error, 2 * cosine**2 - 1]).flatten(1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--weights")
+    options = parser.parse_args()
+    extractor = Extractor(options.weights)
+    examples = clips if any(path.is_dir() for path in options.folder.iterdir()) else shifts
+    found = torch.cat([judged(extractor, photo, true) for photo, true in examples(options.folder)], 1)
+    for least, most in pairwise(CLASSES):
+        here = found[:, (found[0] >= least) & (found[0] < most)]
+        if here.shape[1] > 1:
+            length = f"length {here[1].mean():+.2f} +- {here[1].std():.2f}"
+            print(f"{least:2} to {most:2} px  {length}  line {here[2].mean():.2f}  cells {here.shape[1]}")
+
+
+if __name__ == "__main__":
+    main()
