@@ -19,8 +19,9 @@ class MotionRange:
     """How far and how oddly things move during the exposure.
 
     Lengths are in pixels from first frame to last; ``still`` is the share of exposures with no camera motion.
-    Lengths are drawn log-uniformly: faint blur is as frequent as long blur. ``curvature`` and ``jitter`` are those of
-    the most restless path, as shares of its length; most paths are far steadier, as exposures of a video camera are.
+    Lengths are drawn log-uniformly: faint blur is as frequent as long blur. ``curvature`` (bend, change of speed) and
+    ``jitter`` are shares of a path's length; bend and jitter are those of the most restless one. Most paths are far
+    steadier, as those of real clips are (``benchmarks/paths.py``).
     """
 
     shortest: float = 1.5

@@ -142,7 +142,7 @@ def _background(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo
 
 
 def _cut_out(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array, soft: float) -> _Layer:
-    side = max(8, int(size * float(np.exp(rng.uniform(*np.log(CUT_OUT))))))
+    side = max(8, int(size * float(np.exp(rng.uniform(*np.log(CUT_OUT))))))  # of fewer pixels there is no shape
     texture, scale = bank.texture(rng, side)
     mask, place = _blob(rng, texture.shape[0]), rng.uniform(-size / 2, size / 2, 2)
     return _Layer(_focused(rng, texture, scale, soft), scale, mask, motion, place)
