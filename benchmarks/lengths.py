@@ -16,15 +16,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from blurlive.data.photos import PhotoBank
 from blurlive.evaluation.clips import find_clips
-from blurlive.evaluation.flow import first_to_last
+from blurlive.evaluation.flow import cells_first_to_last
 from blurlive.evaluation.frames import Image
-from blurlive.extractor import ALIGNED, Extractor
-from blurlive.models.director import CELL, cells, motion
+from blurlive.extractor import Extractor
+from blurlive.models.director import CELL, motion
 
 CLASSES = (1, 3, 6, 12, 24, 60)
 SHIFTS = (2.0, 4.0, 8.0, 16.0, 32.0)
@@ -36,9 +35,7 @@ def clips(folder: Path) -> Iterator[tuple[Image, Tensor]]:
     """Blurred photos and the true motion ``(2, h, w)`` of their cells."""
     for source in find_clips(folder):
         clip = source.load()
-        travel = first_to_last(clip.sharp)
-        down, right = (-side % ALIGNED for side in travel.shape[1:])
-        yield clip.blurred, cells(F.pad(travel[None], (0, right, 0, down), mode="replicate"), CELL)[0]
+        yield clip.blurred, cells_first_to_last(clip.sharp)
 
 
 def shifts(folder: Path, number: int = 20) -> Iterator[tuple[Image, Tensor]]:

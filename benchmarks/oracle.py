@@ -12,22 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from blurlive.evaluation.clips import Clip, find_clips
-from blurlive.evaluation.flow import first_to_last
-from blurlive.extractor import ALIGNED, Extractor
-from blurlive.models.director import CELL, cells, direction
+from blurlive.evaluation.flow import cells_first_to_last
+from blurlive.extractor import Extractor
+from blurlive.models.director import direction
 
 ROWS = ("director's own", "true signs", "true signs and lengths", "true lines, own lengths", "true motion")
 
 
 def true_field(clip: Clip) -> Tensor:
     """Direction field ``(2, h, w)`` of the true frames, for the canvas that the extractor works on."""
-    travel = first_to_last(clip.sharp)
-    down, right = (-side % ALIGNED for side in travel.shape[1:])
-    return direction(cells(F.pad(travel[None], (0, right, 0, down), mode="replicate"), CELL))[0]
+    return direction(cells_first_to_last(clip.sharp))
 
 
 def fields(own: Tensor, true: Tensor) -> list[Tensor]:

@@ -7,9 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..extractor import ALIGNED
+from ..models.director import CELL, cells
 from .frames import Image
 
 MIDDLE = 3
@@ -37,6 +40,14 @@ def first_to_last(frames: Image) -> Tensor:
     """
     grey = greys(frames)
     return flow(grey[MIDDLE], grey[-1]) - flow(grey[MIDDLE], grey[0])
+
+
+def cells_first_to_last(frames: Image) -> Tensor:
+    """Mean of :func:`first_to_last` over each cell ``(2, h, w)`` of the canvas that the extractor works on: what the
+    director should see."""
+    travel = first_to_last(frames)
+    down, right = (-side % ALIGNED for side in travel.shape[1:])
+    return cells(F.pad(travel[None], (0, right, 0, down), mode="replicate"), CELL)[0]
 
 
 def neighbours(frames: Image) -> Tensor:

@@ -60,6 +60,13 @@ def test_exact_flow_is_what_is_measured_against() -> None:
     assert good.best.epe < bad.best.epe
 
 
+def test_the_travel_of_cells_is_that_of_the_extractors_canvas() -> None:
+    travel = flow.cells_first_to_last(sharp())
+    assert travel.shape == (2, 4, 4)  # 48 x 64 pixels, padded to 64 x 64
+    assert torch.median(travel[0]).item() == pytest.approx(-6 * STEP, rel=0.2)
+    assert torch.median(travel[1]).abs() < 0.5
+
+
 def test_without_opencv_flow_is_not_available(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow, "available", lambda: False)
     rows = rows_of(Fake(), clips=1)
