@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from blurlive.data.disk import scene_spec, write_clips
-from blurlive.data.motion import MotionRange
+from blurlive.data.motion import MotionRange, camera, travel
 from blurlive.data.photos import PhotoBank, chosen
-from blurlive.data.synthesis import SceneSpec, shutter, synthesize, synthesize_pair
+from blurlive.data.synthesis import SceneSpec, _blob, _likeness, shutter, synthesize, synthesize_pair
 from blurlive.errors import DataError, OutputError, UsageError
 
 from .conftest import random_photo
@@ -85,6 +85,36 @@ def test_the_exact_flow_brings_the_last_frame_back_to_the_first(bank: PhotoBank,
     along, as_it_is = residual(pair.first, pair.last, pair.flow)
     assert along < 3
     assert along < as_it_is / 2
+
+
+def test_some_motions_mostly_turn_or_zoom() -> None:
+    def lengths(turning: float) -> tuple[float, float]:
+        """Mean travel over 50 scenes of 64 pixels: in the middle, and at a corner."""
+        spec = MotionRange(turning=turning, tilt=0)
+        moves = (camera(np.random.default_rng(seed), np.linspace(0, 1, 37), SIZE, 10.0, spec) for seed in range(50))
+        far = [np.linalg.norm(travel(move, SIZE), axis=0) for move in moves]
+        return float(np.mean([one[SIZE // 2, SIZE // 2] for one in far])), float(np.mean([one[0, 0] for one in far]))
+
+    shifted, turned = lengths(0.0), lengths(1.0)
+    assert shifted[0] == pytest.approx(10, abs=1)
+    assert turned[0] < 3 < 8 < turned[1]
+
+
+def test_a_cut_out_follows_what_its_photo_shows() -> None:
+    """A bright plank across the middle of a dark texture: the shape keeps to the plank."""
+    texture = np.full((96, 96, 3), 20, np.uint8)
+    texture[36:60] = 220
+    like = _likeness(texture)
+    assert -1 <= like.min() < -0.2
+    assert like.max() == pytest.approx(1, abs=0.05)
+    inside = np.zeros((96, 96), bool)
+    inside[36:60] = True
+    within = []
+    for hint in (None, like):
+        shapes = [_blob(np.random.default_rng(seed), 96, hint) for seed in range(30)]
+        within.append(np.mean([shape[inside].sum() / shape.sum() for shape in shapes]))
+    free, led = within
+    assert led > free + 0.1, (free, led)
 
 
 def test_canonical_order_plays_to_the_right(bank: PhotoBank) -> None:

@@ -12,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+TURNING = 1.2
+"""Rotation and zoom of a motion that mostly turns, as shares of a length over the picture's side."""
 
 
 @dataclass(frozen=True)
 class MotionRange:
     """How far and how oddly things move during the exposure.
 
-    Lengths are in pixels from first frame to last; ``still`` is the share of exposures with no camera motion.
+    Lengths are in pixels from first frame to last; ``still`` is the share of exposures with no camera motion, and
+    ``turning`` that of motions that turn or zoom far more than they shift.
     Lengths are drawn log-uniformly: faint blur is as frequent as long blur. ``curvature`` (bend, change of speed) and
     ``jitter`` are shares of a path's length; bend and jitter are those of the most restless one. Most paths are far
     steadier, as those of real clips are (``benchmarks/paths.py``).
@@ -32,6 +35,7 @@ class MotionRange:
     rotation: float = 0.35
     zoom: float = 0.3
     tilt: float = 0.5
+    turning: float = 0.12
 
 
 def path(rng: np.random.Generator, times: Array, length: float, spec: MotionRange) -> Array:
@@ -63,8 +67,11 @@ def camera(rng: np.random.Generator, times: Array, size: int, length: float, spe
     ``length`` is the shift in pixels; rotation and zoom move the corners of a ``size`` square by a share of it.
     """
     s = times - 0.5
-    turn = rng.normal(0, spec.rotation) * length / size
-    grow = rng.normal(0, spec.zoom) * length / size
+    turns = rng.random() < spec.turning
+    rotation, zoom = (TURNING, TURNING) if turns else (spec.rotation, spec.zoom)
+    turn = rng.normal(0, rotation) * length / size
+    grow = rng.normal(0, zoom) * length / size
+    length *= rng.uniform(0, 0.3) if turns else 1.0
     plane = rng.normal(0, spec.tilt, 2) / size * (rng.random() < 0.5)
     shift = path(rng, times, length, spec)
     return np.stack([_pose(turn * a, 1 + grow * a, d, plane) for a, d in zip(s, shift, strict=True)])

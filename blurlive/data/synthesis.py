@@ -36,10 +36,10 @@ class SceneSpec:
     """What may happen in a synthesised scene; probabilities unless told otherwise.
 
     ``objects`` are the odds of 0, 1, 2, ... cut-outs; ``parallax`` that a cut-out moves as the camera does, only nearer
-    or farther;
-    ``exposures`` the odds of averages of 7, 3 and 2 frames; ``soft`` that a layer is a little out of focus, which is no
-    motion; ``plain`` that an average of 7 has no instants in between
-    and ``half`` that it has one; ``backwards`` draws both orders, its absence plays every scene to the right.
+    or farther; ``outlined`` that it follows the outlines of what its photo shows; ``exposures`` the odds of averages of
+    7, 3 and 2 frames; ``soft`` that a layer is a little out of focus, which is no motion; ``plain`` that an average of
+    7 has no instants in between and ``half`` that it has one; ``backwards`` draws both orders, its absence plays every
+    scene to the right.
     """
 
     motion: mo.MotionRange = field(default_factory=mo.MotionRange)
@@ -48,6 +48,7 @@ class SceneSpec:
     parallax: float = 0.4
     exposures: tuple[float, float, float] = (0.86, 0.05, 0.09)
     soft: float = 0.35
+    outlined: float = 0.5
     plain: float = 0.35
     half: float = 0.2
     backwards: bool = True
@@ -124,7 +125,7 @@ def _scene(rng: np.random.Generator, bank: PhotoBank, size: int, length: float, 
     layers = [_background(rng, bank, size, shake, spec.soft)]
     objects = range(int(rng.choice(len(spec.objects), p=spec.objects)))
     motions = (_object_motion(rng, times, size, shake, length, spec) for _ in objects)
-    return layers + [_cut_out(rng, bank, size, motion, spec.soft) for motion in motions]
+    return layers + [_cut_out(rng, bank, size, motion, spec) for motion in motions]
 
 
 def _object_motion(
@@ -141,11 +142,12 @@ def _background(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo
     return _Layer(_focused(rng, texture, scale, soft), scale, None, motion)
 
 
-def _cut_out(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array, soft: float) -> _Layer:
+def _cut_out(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array, spec: SceneSpec) -> _Layer:
     side = max(8, int(size * float(np.exp(rng.uniform(*np.log(CUT_OUT))))))  # of fewer pixels there is no shape
     texture, scale = bank.texture(rng, side)
-    mask, place = _blob(rng, texture.shape[0]), rng.uniform(-size / 2, size / 2, 2)
-    return _Layer(_focused(rng, texture, scale, soft), scale, mask, motion, place)
+    like = _likeness(texture) * rng.uniform(0.3, 1.0) if rng.random() < spec.outlined else None
+    mask, place = _blob(rng, texture.shape[0], like), rng.uniform(-size / 2, size / 2, 2)
+    return _Layer(_focused(rng, texture, scale, spec.soft), scale, mask, motion, place)
 
 
 def _focused(rng: np.random.Generator, texture: Image, scale: float, soft: float) -> Image:
@@ -156,14 +158,25 @@ def _focused(rng: np.random.Generator, texture: Image, scale: float, soft: float
     return np.asarray(cv2.GaussianBlur(texture, (0, 0), deviation), np.uint8)
 
 
-def _blob(rng: np.random.Generator, side: int) -> Float:
-    """A random round-edged shape ``(side, side)`` in [0, 1], wide or tall, that fades to 0 before the border."""
+def _likeness(texture: Image) -> Float:
+    """How like the middle of a texture ``(S, S, 3)`` each of its places is in colour, -1 to 1, ``(S, S)``: things have
+    their borders where colours change, and little texture within."""
+    side = texture.shape[0]
+    colours = cv2.GaussianBlur(texture, (0, 0), max(1.0, side / 60)).astype(np.float32)
+    inner = colours[side * 3 // 8 : side * 5 // 8 + 1, side * 3 // 8 : side * 5 // 8 + 1]
+    far = np.linalg.norm(colours - inner.mean((0, 1)), axis=2)
+    return np.asarray(1 - np.clip(far / max(1.0, float(far.mean())), 0, 2), np.float32)
+
+
+def _blob(rng: np.random.Generator, side: int, like: Float | None = None) -> Float:
+    """A random round-edged shape ``(side, side)`` in [0, 1], wide or tall, that fades to 0 before the border; it
+    reaches out to where ``like (side, side)`` is high and keeps away from where it is low."""
     coarse = int(rng.integers(3, 7))
     noise = cv2.resize(rng.random((coarse, coarse)), (side, side), interpolation=cv2.INTER_CUBIC)
     axis = np.linspace(-1, 1, side)
     tall = float(np.exp(rng.normal(0, 0.4)))
     radius = np.hypot(axis[None] * max(1, tall), axis[:, None] * max(1, 1 / tall))
-    shape = (0.85 - radius) + rng.uniform(0.2, 0.9) * (noise - 0.5)
+    shape = (0.85 - radius) + rng.uniform(0.2, 0.9) * (noise - 0.5) + (0 if like is None else like)
     softness = rng.uniform(0.6, 3.0) / (side / 2)
     mask = np.clip(shape / softness, 0, 1) * (radius < 0.97)
     return np.asarray(mask, np.float32)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+LEAK = 0.1
+"""Slope below 0 to begin with. With none, orthogonalised steps drove whole blocks to where no unit answers, and no
+gradient brings such a block back (docs/recipe.md)."""
+
 
 class ResidualBlock(nn.Module):
-    """``x + conv(relu(conv(x)))``, two 3x3 convolutions that keep the width. ``(N, C, H, W)`` to the same."""
+    """``x + conv(act(conv(x)))``, two 3x3 convolutions that keep the width, between them a ReLU whose slope below 0 is
+    learnt (PReLU, He et al. 2015). ``(N, C, H, W)`` to the same."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(width, width, 3, padding=1)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
-        self.act = nn.ReLU(inplace=True)
+        self.act = nn.PReLU(init=LEAK)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.conv2(self.act(self.conv1(x)))
@@ -23,17 +28,22 @@ class ResidualBlock(nn.Module):
 class Up(nn.Module):
     """1x1 convolution and pixel shuffle: ``(N, C, H, W)`` to ``(N, out, 2H, 2W)``.
 
-    The 1x1 runs on the small side, so it costs a quarter of a convolution after upsampling.
+    The 1x1 runs on the small side, so it costs a quarter of a convolution after upsampling. It may tell a few channels
+    more, which stay on the small side: ``beside``.
     """
 
-    def __init__(self, width: int, out: int) -> None:
+    def __init__(self, width: int, out: int, beside: int = 0) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(width, 4 * out, 1)
-        self.shuffle = nn.PixelShuffle(2)
+        self.out = out
+        self.conv = nn.Conv2d(width, 4 * out + beside, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        up: Tensor = self.shuffle(self.conv(x))
-        return up
+        return self.both(x)[0]
+
+    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``(N, out, 2H, 2W)`` and what is told beside it, ``(N, beside, H, W)``."""
+        told: Tensor = self.conv(x)
+        return F.pixel_shuffle(told[:, : 4 * self.out], 2), told[:, 4 * self.out :]
 
 
 def blocks(width: int, count: int) -> nn.Sequential:

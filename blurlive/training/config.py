@@ -17,7 +17,7 @@ from ..data.synthesis import SceneSpec
 from ..errors import ConfigError
 from ..models.restorer import RestorerConfig, restorer_config
 from .initial import architecture, licence
-from .recipes import recipe_values
+from .recipes import LOSSES, recipe_values
 from .stages import STAGES
 
 
@@ -74,7 +74,8 @@ class TrainConfig:
     file
     or ``hf://`` address; ``flow_net`` the same but for ``derivatives``. ``frames_from`` says which seven frames stages
     2 and 3 average: those that the previous stage ``recovered`` (the paper's) or the ``sharp`` ones. ``gamma`` is that
-    average's. ``triples`` is how many of the nine (Eq. 7) each step draws. ``bf16`` is ``auto``, ``on`` or ``off``.
+    average's. ``astray`` is the share of the director's fields that are made to err as it errs on real photos.
+    ``triples`` is how many of the nine (Eq. 7) each step draws. ``bf16`` is ``auto``, ``on`` or ``off``.
     ``tensorboard`` writes event files beside the run's own record. ``licence`` is what exported weights say they are
     under: unless set, that of ``init``; empty, they say none, and ``weights publish`` asks for one.
     """
@@ -84,12 +85,13 @@ class TrainConfig:
     init: str = ""
     seed: int = 0
     steps: int = 6000
-    losses: dict[str, float] = field(default_factory=lambda: {"frames": 1.0, "direction": 1.0})
+    losses: dict[str, float] = field(default_factory=lambda: dict(LOSSES["blurlive"]["base"]))
     features: str = "auto"
     flow_net: str = "auto"
     frames_from: str = "sharp"
     gamma: float = 1.0
     triples: int = 9
+    astray: float = 0.7
     model: RestorerConfig = field(default_factory=RestorerConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)

@@ -40,10 +40,15 @@ class Nets:
     def generate(self, blurred: Tensor, field: Tensor | None, net: Restorer | None = None) -> Tensor:
         """Seven frames ``(N, 7, C, H, W)`` of ``blurred (N, C, H, W)``; ``field (N, 2, H/16, W/16)`` if it is
         directed."""
-        generator = (net or self.net).generator
+        return self.refined(blurred, None if field is None else spread_field(field), net)[0]
+
+    def refined(
+        self, blurred: Tensor, field: Tensor | None, net: Restorer | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """The same and the field as the generator corrects it; both fields are ``(N, 2, H/2, W/2)``."""
         with self.multiplying(blurred.device):
-            frames: Tensor = generator(blurred, None if field is None else spread_field(field))
-        return frames.float()
+            frames, corrected = (net or self.net).generator.refined(blurred, field)
+        return frames.float(), None if corrected is None else corrected.float()
 
     def lines(self, blurred: Tensor) -> Tensor:
         """The director's line field ``(N, 3, H/16, W/16)``."""

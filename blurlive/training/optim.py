@@ -39,18 +39,27 @@ def orthogonalize(matrix: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, orthogonalised. ``lr`` is the step's root-mean-square size relative to a unit-gain layer."""
+    """Momentum, orthogonalised. ``lr`` is the step's root-mean-square size relative to a unit-gain layer; ``decay``
+    times ``lr`` is the share of itself that a weight loses with each step.
+
+    Steps are of one size, however small the gradient: without decay, weights grow as long as training goes on.
+    """
 
     def __init__(
-        self, params: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float = 0.01, momentum: float = 0.95
+        self,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
+        lr: float = 0.01,
+        momentum: float = 0.95,
+        decay: float = 0.1,
     ) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum})
+        super().__init__(params, {"lr": lr, "momentum": momentum, "decay": decay})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002  # no closures here
         for group in self.param_groups:
             for param in group["params"]:
                 if param.grad is not None:
+                    param.mul_(1 - group["lr"] * group["decay"])
                     self._update(param, group["lr"], group["momentum"])
 
     def _update(self, param: Tensor, lr: float, momentum: float) -> None:

@@ -55,8 +55,9 @@ class Run:
 
     def _nets(self) -> Nets:
         """The networks that the losses call for. Terms whose judge is not to be had are taken out of the losses."""
-        if "direction" in self.losses and self.net.director is None:
-            raise ConfigError("losses.direction: this network is not directed; use --recipe paper, or set it to 0")
+        asked = next((name for name in ("direction", "correction") if name in self.losses), None)
+        if asked and self.net.director is None:
+            raise ConfigError(f"losses.{asked}: this network is not directed; use --recipe paper, or set it to 0")
         needed = {NEEDS[name] for name in self.losses if name in NEEDS}
         features = feature_teacher(self.config.features) if "features" in needed else Teacher(None, "not used")
         flow = flow_teacher(self.config.flow_net) if "flow" in needed else Teacher(None, "not used")
@@ -144,7 +145,9 @@ class Run:
         # Every process draws alike from its own place in one sequence: a function of (seed, step, rank).
         random = torch.Generator().manual_seed(_mixed(config.seed, step, self.ranks.rank))
         start = TRUST_AFTER if config.init else 0
-        settings = Settings(config.frames_from == "recovered", config.gamma, config.triples, start, config.data.context)
+        settings = Settings(
+            config.frames_from == "recovered", config.gamma, config.triples, start, config.data.context, config.astray
+        )
         return STAGES[config.stage].step(self.nets, batch, step, random, self.losses, settings)
 
     def _gradients(self) -> list[Tensor]:

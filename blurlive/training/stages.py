@@ -19,12 +19,14 @@ from torch import Tensor
 from .. import losses
 from ..data.dataset import Batch, inner
 from ..models.director import CELL, cells, direction, line
+from ..models.generator import spread_field
 from ..orient import oriented_like
+from .astray import astray
 from .nets import Nets
 
 TRUST_AFTER = 1500
 """Steps after which most examples are directed by the director's own lines instead of the exact motion."""
-TRUST = 0.7
+TRUST = 0.85
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,17 @@ class Settings:
     at once."""
     context: int = 0
     """Pixels around each crop that only the director sees."""
+    astray: float = 0.0
+    """Share of the director's fields that are led further astray, see :mod:`blurlive.training.astray`."""
 
 
 class Pass:
     """Stage 1, the BaseGAN (Sec. 3.1): one blurred batch through G.
 
     A directed G is told the exact direction at first; later mostly what the director sees, oriented as in use, so that
-    it meets in training the errors that it will meet there. The frames' loss reaches the director through it. The
-    director sees the ``whole`` batch, G and all else the ``batch`` without its margin: what a small crop taught the
-    director did not hold for the middle of a photo. ``random`` draws on the CPU, the same everywhere.
+    it meets in training the errors that it will meet there, and worse ones. The frames' loss reaches the director
+    through it. The director sees the ``whole`` batch, G and all else the ``batch`` without its margin: what a small
+    crop taught the director did not hold for the middle of a photo. ``random`` draws on the CPU, the same everywhere.
     """
 
     def __init__(self, nets: Nets, batch: Batch, step: int, random: torch.Generator, settings: Settings) -> None:
@@ -85,11 +89,19 @@ class Pass:
         trust = TRUST * min(1.0, (self.step + self.settings.start) / TRUST_AFTER)
         own = torch.rand(len(self.truth), 1, 1, 1, generator=self.random).to(self.truth.device) < trust
         seen = inner(oriented_like(self.lines, self.whole_truth), self.settings.context // CELL)
-        return torch.where(own, seen, self.truth)
+        return torch.where(own, astray(seen, self.settings.astray, self.random), self.truth)
 
     @cached_property
+    def spread(self) -> Tensor | None:
+        return None if self.field is None else spread_field(self.field)
+
+    @cached_property
+    def restored(self) -> tuple[Tensor, Tensor | None]:
+        return self.nets.refined(self.nets.seen(self.rgb), self.spread)
+
+    @property
     def frames(self) -> Tensor:
-        return self.nets.generate(self.nets.seen(self.rgb), self.field)
+        return self.restored[0]
 
     @cached_property
     def seven(self) -> Tensor:
@@ -171,10 +183,22 @@ def _direction(p: Pass) -> Tensor:
     return F.mse_loss(p.lines, line(p.whole_truth))  # L1 would prefer "no line" wherever it is unsure
 
 
+def _correction(p: Pass) -> Tensor:
+    """How far the field that G corrected is off the exact motion of its pixels, in whichever sense it was told: the
+    sense cannot be seen in a photo."""
+    corrected = p.restored[1]
+    assert corrected is not None, "only a directed network has a field"
+    assert p.spread is not None
+    truth = direction(F.avg_pool2d(p.batch.motion, 2))
+    against = (truth * p.spread).sum(1, keepdim=True) < 0
+    return F.mse_loss(corrected, torch.where(against, -truth, truth))
+
+
 Term = Callable[[Any], Tensor]
 BASE: dict[str, Term] = {
     "frames": lambda p: losses.in_order(p.frames, p.sharp),
     "direction": _direction,
+    "correction": _correction,
     "content": lambda p: losses.content_pixel(p.frames, p.sharp),
     "perceptual": _perceptual,
     "pair": lambda p: losses.pair(p.frames, p.sharp),

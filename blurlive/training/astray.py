@@ -1,0 +1,53 @@
+"""Direction fields that err as a director errs on real photos.
+
+On synthesised scenes the director is right far more often than on real clips (docs/recipe.md), so a generator that is
+told its fields believes them too much. Here fields are turned, lengthened or shortened, and smeared over the borders of
+things, by random amounts that vary slowly over the picture; where they lead astray, the generator has to look for
+itself.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..models.director import direction, motion
+
+TURN = (0.1, 0.2)
+"""Deviations of the angle in radians: of a whole picture, and within it."""
+LENGTH = (0.2, 0.25)
+"""The same for the natural logarithm of the length."""
+SHORT = -0.05
+"""Mean of that logarithm: said lengths are rather too short."""
+SMEARED = 0.3
+"""Share of the fields that are averaged over 5 x 5 cells, as if nothing had a border."""
+
+
+def astray(field: Tensor, share: float, random: torch.Generator) -> Tensor:
+    """Direction fields ``(N, 2, h, w)``, a ``share`` of them led astray. ``random`` draws on the CPU. Gradients
+    pass."""
+    count, _, height, width = field.shape
+    whole = torch.randn(count, 2, 1, 1, generator=random)
+    within = torch.randn(count, 2, 3, 3, generator=random)
+    within = F.interpolate(within, (height, width), mode="bicubic", align_corners=True)
+    chance = torch.rand(2, count, 1, 1, 1, generator=random)
+    turn, length = ((s[0] * whole[:, i] + s[1] * within[:, i])[:, None] for i, s in enumerate((TURN, LENGTH)))
+    turn, length, chance = (part.to(field) for part in (turn, length + SHORT, chance))
+    smeared = F.avg_pool2d(F.pad(field, (2, 2, 2, 2), mode="replicate"), 5, 1)
+    wrong = torch.where(chance[0] < SMEARED, smeared, field)
+    wrong = _turned(wrong, turn) * _stretch(wrong.detach(), torch.exp(length))
+    return torch.where(chance[1] < share, wrong, field)
+
+
+def _stretch(field: Tensor, factor: Tensor) -> Tensor:
+    """What to multiply directions by so that their motion is ``factor`` times as long."""
+    longer = direction(motion(field) * factor)
+    times: Tensor = longer.norm(dim=1, keepdim=True) / field.norm(dim=1, keepdim=True).clamp_min(1e-6)
+    return times
+
+
+def _turned(field: Tensor, angle: Tensor) -> Tensor:
+    """Directions ``(N, 2, h, w)`` turned by ``angle (N, 1, h, w)`` in radians."""
+    quarter = torch.stack([-field[:, 1], field[:, 0]], 1)
+    return field * torch.cos(angle) + quarter * torch.sin(angle)

@@ -1,0 +1,53 @@
+"""Muon: steps of one size, weights that stay in bounds."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from blurlive.models.blocks import ResidualBlock
+from blurlive.training.optim import Muon, orthogonalize
+
+
+def test_steps_have_singular_values_near_one_however_small_the_gradient() -> None:
+    for rows, columns in ((8, 24), (24, 8)):
+        matrix = 1e-6 * torch.randn(rows, columns)
+        sizes = torch.linalg.svdvals(orthogonalize(matrix))
+        assert 0.5 < sizes.min() < sizes.max() < 1.3
+
+
+def test_weights_without_a_gradient_fade_and_are_kept_without_decay() -> None:
+    for decay, left in ((0.5, (1 - 0.02 * 0.5) ** 10), (0.0, 1.0)):
+        weight = torch.nn.Parameter(torch.ones(4, 4))
+        optimizer = Muon([weight], lr=0.02, decay=decay)
+        for _ in range(10):
+            weight.grad = torch.zeros(4, 4)
+            optimizer.step()
+        torch.testing.assert_close(weight.detach(), torch.full((4, 4), left))
+
+
+def test_decay_bounds_weights_that_are_pushed_one_way_for_ever() -> None:
+    push, largest = torch.randn(8, 8), {}
+    for decay in (0.0, 0.5):
+        weight = torch.nn.Parameter(torch.zeros(8, 8))
+        optimizer = Muon([weight], lr=0.05, decay=decay)
+        for _ in range(300):
+            weight.grad = push.clone()
+            optimizer.step()
+        largest[decay] = float(torch.linalg.matrix_norm(weight.detach(), 2))
+    assert largest[0.5] < 1.3 / 0.5 < 10 < largest[0.0]
+
+
+def test_a_block_whose_units_are_all_silent_comes_back() -> None:
+    """With a plain ReLU no gradient reached the first convolution any more."""
+    block = ResidualBlock(4)
+    with torch.no_grad():
+        block.conv1.bias -= 3.0  # type: ignore[operator]
+    x = torch.rand(2, 4, 8, 8)
+    assert block.conv1(x).max() < 0
+    optimizer = torch.optim.AdamW(block.parameters(), 0.02)
+    for _ in range(300):
+        optimizer.zero_grad()
+        F.mse_loss(block(x), x + (x - 0.5).relu()).backward()
+        optimizer.step()
+    assert (block.conv1(x) > 0).any()
