@@ -28,22 +28,17 @@ class ResidualBlock(nn.Module):
 class Up(nn.Module):
     """1x1 convolution and pixel shuffle: ``(N, C, H, W)`` to ``(N, out, 2H, 2W)``.
 
-    The 1x1 runs on the small side, so it costs a quarter of a convolution after upsampling. It may tell a few channels
-    more, which stay on the small side: ``beside``.
+    The 1x1 runs on the small side, so it costs a quarter of a convolution after upsampling.
     """
 
-    def __init__(self, width: int, out: int, beside: int = 0) -> None:
+    def __init__(self, width: int, out: int) -> None:
         super().__init__()
-        self.out = out
-        self.conv = nn.Conv2d(width, 4 * out + beside, 1)
+        self.conv = nn.Conv2d(width, 4 * out, 1)
+        self.shuffle = nn.PixelShuffle(2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.both(x)[0]
-
-    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """``(N, out, 2H, 2W)`` and what is told beside it, ``(N, beside, H, W)``."""
-        told: Tensor = self.conv(x)
-        return F.pixel_shuffle(told[:, : 4 * self.out], 2), told[:, 4 * self.out :]
+        up: Tensor = self.shuffle(self.conv(x))
+        return up
 
 
 def blocks(width: int, count: int) -> nn.Sequential:

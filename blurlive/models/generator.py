@@ -11,8 +11,6 @@ The paper names an encoder-decoder of 30 convolutions and says no more. The choi
   line, so each sharp frame is nearly a weighted sum of taps: the head predicts the weights, pixel by pixel and frame by
   frame (a kernel-predicting network, Bako et al. 2017, Mildenhall et al. 2018, with its kernels along the motion), and
   a residual for what taps cannot give;
-* the director reads cells of 16 pixels and errs. So the decoder, which sees the picture itself, corrects the field at a
-  quarter of the size before the taps that are weighed are taken (the first ones only inform it);
 * the head starts at zero, so that training starts from the photo.
 
 Convolutions: stem 1, levels 2+4+4+4 down and 4+2+2 up, 3 strided, 3 before shuffles, head 1 = 30.
@@ -20,7 +18,6 @@ Convolutions: stem 1, levels 2+4+4+4 down and 4+2+2 up, 3 strided, 3 before shuf
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -41,8 +38,6 @@ CHANGE = 0.1
 scale."""
 WEIGHT = 0.5
 """The same for the weights of the taps."""
-TURN = 0.1
-"""The same for what the decoder adds to the direction field."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,7 @@ class Generator(nn.Module):
         self.enc2, self.down2 = blocks(w2, 2), nn.Conv2d(w2, w3, 2, stride=2)
         self.deep, self.up2 = blocks(w3, 2), Up(w3, w2)
         self.dec2, self.up1 = blocks(w2, 2), Up(w2, w1)
-        self.dec1, self.up0 = blocks(w1, 1), Up(w1, w0, 2 * self.config.directed)
+        self.dec1, self.up0 = blocks(w1, 1), Up(w1, w0)
         self.dec0 = blocks(w0, 1)
         self.head = nn.Conv2d(w0, FRAMES * (4 * c + taps), 3, padding=1)
         self._initialise()
@@ -92,29 +87,20 @@ class Generator(nn.Module):
             normal_init(self)
             return
         start_as_identity(self)
-        with torch.no_grad():
-            for told in (self.head, self.up0.conv):
-                kept = 0 if told is self.head else 4 * self.up0.out  # of the other, what turns the field
-                for parameter in told.parameters():
-                    parameter[kept:].zero_()
+        nn.init.zeros_(self.head.weight)
+        if self.head.bias is not None:
+            nn.init.zeros_(self.head.bias)
 
     def forward(self, blurred: Tensor, field: Tensor | None = None) -> Tensor:
-        return self.refined(blurred, field)[0]
-
-    def refined(self, blurred: Tensor, field: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """The frames, as :meth:`forward` gives them, and the corrected field ``(N, 2, H/2, W/2)`` that their taps
-        follow."""
         blurred = blurred.contiguous()
-        features, turn = self._body(self.stem(self._seen(blurred, field).to(self.stem.weight.dtype)))
-        out = self._foretell(features).to(blurred.dtype)
-        first = FRAMES * len(TAPS) * self.config.directed
-        change = out[:, first:] * CHANGE
-        change = change.view(len(out), FRAMES, 4 * self.config.channels, *out.shape[2:])  # (N, 7, 4C, H/2, W/2)
-        if field is not None and self.config.directed:
-            wider = F.interpolate(turn.float(), scale_factor=2, mode="bilinear", align_corners=False)
-            field = field.float() + TURN * wider
-            _add_weighted(change, _taps(blurred, field), out[:, :first] * WEIGHT)
-        return F.pixel_shuffle(change, 2).add_(blurred.unsqueeze(1)), field
+        seen = self._seen(blurred, field)
+        out = self._foretell(self._body(self.stem(seen.to(self.stem.weight.dtype)))).to(blurred.dtype)
+        colours, first = 4 * self.config.channels, FRAMES * len(TAPS) * self.config.directed
+        change = (out[:, first:] * CHANGE).view(len(out), FRAMES, colours, *out.shape[2:])  # (N, 7, 4C, H/2, W/2)
+        if self.config.directed:
+            _add_weighted(change, seen[:, -colours * len(TAPS) :], out[:, :first] * (WEIGHT / SLOPE))
+        del out, seen  # a third of what a tile needs
+        return F.pixel_shuffle(change, 2).add_(blurred.unsqueeze(1))
 
     def _seen(self, blurred: Tensor, field: Tensor | None) -> Tensor:
         """What the stem sees: the picture, folded; of a directed network, the field, and what the picture gains at each
@@ -124,8 +110,12 @@ class Generator(nn.Module):
             return folded
         if field is None:
             raise ValueError("this generator needs a direction field beside the blurred image")
-        taps = (tap.mul_(SLOPE) for tap in _taps(blurred, field))
-        return torch.cat([folded, field.to(folded), *taps], 1)
+        way = F.interpolate(motion(field.float()), scale_factor=2, mode="bilinear", align_corners=False)
+        grid, size = pixels(blurred), way.new_tensor([blurred.shape[-1] / 2, blurred.shape[-2] / 2])
+        step = way.permute(0, 2, 3, 1) / size
+        picture = blurred.float()
+        taps = ((sample(picture, grid + step * tap) - picture).mul_(SLOPE) for tap in TAPS)
+        return torch.cat([folded, field.to(folded), *(F.pixel_unshuffle(tap, 2).to(folded) for tap in taps)], 1)
 
     def _foretell(self, x: Tensor) -> Tensor:
         """The head, its result channels first: weighing the taps is six times as fast then. In fp32 the convolution
@@ -135,15 +125,14 @@ class Generator(nn.Module):
             return half.contiguous()
         return F.conv2d(x.contiguous(), self.head.weight.contiguous(), self.head.bias, padding=1)
 
-    def _body(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Features ``(N, w0, H/2, W/2)`` for the head, and what turns the field, ``(N, 2, H/4, W/4)``."""
+    def _body(self, x: Tensor) -> Tensor:
         e0 = self.enc0(x)
         e1 = self.enc1(self.down0(e0))
         e2 = self.enc2(self.down1(e1))
         d2 = self.dec2(self.up2(self.deep(self.down2(e2))) + e2)
         d1 = self.dec1(self.up1(d2) + e1)
-        up, turn = self.up0.both(d1)
-        return self.dec0(up + e0), turn
+        out: Tensor = self.dec0(self.up0(d1) + e0)
+        return out
 
 
 def pixels(picture: Tensor) -> Tensor:
@@ -158,21 +147,11 @@ def sample(picture: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def _taps(picture: Tensor, field: Tensor) -> Iterator[Tensor]:
-    """What ``picture (N, C, H, W)`` gains at each tap along ``field (N, 2, H/2, W/2)``, folded: ``(N, 4C, H/2,
-    W/2)``."""
-    way = F.interpolate(motion(field.float()), scale_factor=2, mode="bilinear", align_corners=False)
-    step = way.permute(0, 2, 3, 1) / way.new_tensor([picture.shape[-1] / 2, picture.shape[-2] / 2])
-    grid, whole = pixels(picture), picture.float()
-    for tap in TAPS:
-        yield F.pixel_unshuffle(sample(whole, grid + step * tap).sub_(whole), 2).to(picture)
-
-
-def _add_weighted(change: Tensor, taps: Iterable[Tensor], weights: Tensor) -> None:
-    """To ``change (N, 7, 4C, h, w)``, in place, the sum of ``taps``, each ``(N, 4C, h, w)``, weighted by ``weights (N,
-    7 * T, h, w)``."""
+def _add_weighted(change: Tensor, taps: Tensor, weights: Tensor) -> None:
+    """To ``change (N, 7, 4C, h, w)``, in place, the sum of ``taps (N, T * 4C, h, w)`` weighted by ``weights (N, 7 * T,
+    h, w)``."""
     shares = weights.view(len(weights), FRAMES, len(TAPS), *weights.shape[2:]).unbind(2)
-    for tap, share in zip(taps, shares, strict=True):
+    for tap, share in zip(taps.chunk(len(TAPS), 1), shares, strict=True):
         change.addcmul_(tap.unsqueeze(1), share.unsqueeze(2))
 
 

@@ -40,15 +40,10 @@ class Nets:
     def generate(self, blurred: Tensor, field: Tensor | None, net: Restorer | None = None) -> Tensor:
         """Seven frames ``(N, 7, C, H, W)`` of ``blurred (N, C, H, W)``; ``field (N, 2, H/16, W/16)`` if it is
         directed."""
-        return self.refined(blurred, None if field is None else spread_field(field), net)[0]
-
-    def refined(
-        self, blurred: Tensor, field: Tensor | None, net: Restorer | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        """The same and the field as the generator corrects it; both fields are ``(N, 2, H/2, W/2)``."""
+        generator = (net or self.net).generator
         with self.multiplying(blurred.device):
-            frames, corrected = (net or self.net).generator.refined(blurred, field)
-        return frames.float(), None if corrected is None else corrected.float()
+            frames: Tensor = generator(blurred, None if field is None else spread_field(field))
+        return frames.float()
 
     def lines(self, blurred: Tensor) -> Tensor:
         """The director's line field ``(N, 3, H/16, W/16)``."""

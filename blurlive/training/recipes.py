@@ -9,15 +9,14 @@ from typing import Any
 from ..errors import ConfigError
 from ..losses import ALPHA, BETA
 
-_OURS = {"frames": 1.0, "direction": 1.0, "correction": 1.0}
 _EQ5 = {"content": 1.0, "perceptual": 1.0, "pair": 1.0, "adversarial": ALPHA, "critic": 1.0, "flow": BETA}
 """Eq. 5. The discriminator's own loss has weight 1: it has parameters of its own, so only its learning rate matters."""
 
 LOSSES: dict[str, dict[str, dict[str, float]]] = {
     "blurlive": {
-        "base": _OURS,
-        "gram": {**_OURS, "triples": 1.0, "gram": 0.1},
-        "hepta": {**_OURS, "blur_cycle": 1.0, "frame_cycle": 1.0},
+        "base": {"frames": 1.0, "direction": 1.0},
+        "gram": {"frames": 1.0, "direction": 1.0, "triples": 1.0, "gram": 0.1},
+        "hepta": {"frames": 1.0, "direction": 1.0, "blur_cycle": 1.0, "frame_cycle": 1.0},
     },
     # Eq. 7 is "additional" (Sec. 3.2): alone, it would let go of colours and places. Eq. 8 stands alone (Sec. 3.3).
     "paper": {

@@ -55,9 +55,8 @@ class Run:
 
     def _nets(self) -> Nets:
         """The networks that the losses call for. Terms whose judge is not to be had are taken out of the losses."""
-        asked = next((name for name in ("direction", "correction") if name in self.losses), None)
-        if asked and self.net.director is None:
-            raise ConfigError(f"losses.{asked}: this network is not directed; use --recipe paper, or set it to 0")
+        if "direction" in self.losses and self.net.director is None:
+            raise ConfigError("losses.direction: this network is not directed; use --recipe paper, or set it to 0")
         needed = {NEEDS[name] for name in self.losses if name in NEEDS}
         features = feature_teacher(self.config.features) if "features" in needed else Teacher(None, "not used")
         flow = flow_teacher(self.config.flow_net) if "flow" in needed else Teacher(None, "not used")

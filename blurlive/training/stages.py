@@ -19,7 +19,6 @@ from torch import Tensor
 from .. import losses
 from ..data.dataset import Batch, inner
 from ..models.director import CELL, cells, direction, line
-from ..models.generator import spread_field
 from ..orient import oriented_like
 from .astray import astray
 from .nets import Nets
@@ -92,16 +91,8 @@ class Pass:
         return torch.where(own, astray(seen, self.settings.astray, self.random), self.truth)
 
     @cached_property
-    def spread(self) -> Tensor | None:
-        return None if self.field is None else spread_field(self.field)
-
-    @cached_property
-    def restored(self) -> tuple[Tensor, Tensor | None]:
-        return self.nets.refined(self.nets.seen(self.rgb), self.spread)
-
-    @property
     def frames(self) -> Tensor:
-        return self.restored[0]
+        return self.nets.generate(self.nets.seen(self.rgb), self.field)
 
     @cached_property
     def seven(self) -> Tensor:
@@ -183,22 +174,10 @@ def _direction(p: Pass) -> Tensor:
     return F.mse_loss(p.lines, line(p.whole_truth))  # L1 would prefer "no line" wherever it is unsure
 
 
-def _correction(p: Pass) -> Tensor:
-    """How far the field that G corrected is off the exact motion of its pixels, in whichever sense it was told: the
-    sense cannot be seen in a photo."""
-    corrected = p.restored[1]
-    assert corrected is not None, "only a directed network has a field"
-    assert p.spread is not None
-    truth = direction(F.avg_pool2d(p.batch.motion, 2))
-    against = (truth * p.spread).sum(1, keepdim=True) < 0
-    return F.mse_loss(corrected, torch.where(against, -truth, truth))
-
-
 Term = Callable[[Any], Tensor]
 BASE: dict[str, Term] = {
     "frames": lambda p: losses.in_order(p.frames, p.sharp),
     "direction": _direction,
-    "correction": _correction,
     "content": lambda p: losses.content_pixel(p.frames, p.sharp),
     "perceptual": _perceptual,
     "pair": lambda p: losses.pair(p.frames, p.sharp),

@@ -76,15 +76,14 @@ def test_impossible_configurations_are_named(values: dict[str, Any], message: st
 
 
 def test_a_stage_whose_judges_are_all_missing(tmp_path: Path, photos: Path) -> None:
-    ours = dict.fromkeys(("losses.frames", "losses.direction", "losses.correction"), 0)
-    only_flow = {**ours, "losses.flow": 1, "flow_net": "none"}
+    only_flow = {"losses.frames": 0, "losses.direction": 0, "losses.flow": 1, "flow_net": "none"}
     with pytest.raises(ConfigError, match="no term is left"):
         Run(small(photos, **{name.replace(".", "__"): value for name, value in only_flow.items()}), tmp_path)
 
 
 def test_the_bundled_weights_configuration_is_one() -> None:
     config = read_config(ROOT / "examples" / "base.toml", {"data.path": "photos"})
-    assert config.losses == {"frames": 1.0, "direction": 0.1, "correction": 2.0}
+    assert config.losses == {"frames": 1.0, "direction": 0.1}
     assert (config.data.size, config.data.context, config.data.batch) == (176, 32, 4)
 
 
