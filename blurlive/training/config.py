@@ -91,7 +91,7 @@ class TrainConfig:
     frames_from: str = "sharp"
     gamma: float = 1.0
     triples: int = 9
-    astray: float = 0.7
+    astray: float = 0.4
     model: RestorerConfig = field(default_factory=RestorerConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
