@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from blurlive.data.dataset import Batch, loader
+from blurlive.data.dataset import Batch
 from blurlive.data.source import open_source
 from blurlive.training.config import TrainConfig, read_config
 from blurlive.training.run import Run
@@ -32,7 +32,7 @@ def main() -> None:
     sizes = {"data.batch": options.batch, "data.size": options.size, "data.workers": options.workers}
     config = read_config(None, {**sizes, "data.path": str(options.photos), "device": "cpu"})
     run, source = Run(config, Path("unused")), open_source(config.data.path, config.data.scene)
-    batches = loader(run.stream(source), 0)
+    batches = run.batches(source, workers=0)
     batch = next(batches)
     step, bare = race(lambda: run.advance(batch), convolution(run.nets.bf16), options.steps)
     needed, done = flops(run, batch), CONVOLUTION
@@ -43,7 +43,7 @@ def main() -> None:
     print(f"convolution    {done / bare / 1e9:8.1f} GFLOP/s, {torch.get_num_threads()} threads")
     print(f"share          {needed / step / (done / bare) * 100:8.1f} %")
     print(f"loader alone   {rate(batches, options.steps, config):8.1f} images/s in this process")
-    beside = loader(run.stream(source), options.workers)
+    beside = run.batches(source)
     print(f"both           {rate(beside, options.steps, config, run):8.1f} images/s with {options.workers} worker(s)")
 
 

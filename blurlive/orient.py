@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .models.director import half_angle, signed_like, sureness
+from .models.director import doubt, half_angle, signed_like, sureness
 
 MOST_CELLS = 2500
 """Cells of the coarse grid on which signs are settled; larger photos are pooled to it."""
@@ -28,23 +28,23 @@ Signs = NDArray[np.float64]
 
 
 def orient(lines: Tensor) -> Tensor:
-    """Direction field ``(2, h, w)`` of a line field ``(3, h, w)``: same lines, signs that agree, running to the
-    right. Lines that are in doubt have little say."""
+    """Direction field ``(3, h, w)`` of a line field ``(3, h, w)``: same lines, signs that agree, running to the
+    right, and their doubt. Lines that are in doubt have little say."""
     lines = lines.detach().float().cpu()
     coarse = half_angle(sureness(_pooled(lines)))
     coarse = coarse * torch.from_numpy(agreeing_signs(coarse.numpy())).float()
     guide = F.interpolate(coarse[None], lines.shape[-2:], mode="bilinear", align_corners=False)[0]
     fine = half_angle(lines)
     fine = torch.where((fine * guide).sum(0) < 0, -fine, fine)
-    return fine * _rightward(fine)
+    return torch.cat([fine * _rightward(fine), doubt(lines)])
 
 
 def oriented_like(lines: Tensor, truth: Tensor) -> Tensor:
-    """Direction fields ``(N, 2, h, w)`` of line fields ``(N, 3, h, w)`` as in use, each played in the order that agrees
-    more with ``truth (N, 2, h, w)``. Gradients reach the lines."""
-    signs = torch.stack([orient(one) for one in lines]).to(truth)
+    """Direction fields ``(N, 3, h, w)`` of line fields ``(N, 3, h, w)`` as in use, each played in the order that agrees
+    more with ``truth (N, 2, h, w)``."""
+    signs = torch.stack([orient(one)[:2] for one in lines]).to(truth)
     against = (signs * truth).sum((1, 2, 3), keepdim=True) < 0
-    return signed_like(lines, torch.where(against, -signs, signs))
+    return torch.cat([signed_like(lines, torch.where(against, -signs, signs)), doubt(lines)], 1)
 
 
 def _pooled(lines: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from .errors import UsageError
 from .extractor import Extractor, Image
-from .models.director import direction, motion
+from .models.director import stretched
 from .models.generator import FRAMES
 
 ROWS = 256
@@ -61,7 +61,7 @@ def _rounds(extractor: Extractor, frames: Image, field: Tensor | None, left: int
         yield from frames
         return
     if field is not None:
-        field = direction(motion(field) / (FRAMES - 1))  # from one frame to the next
+        field = stretched(field, 1 / (FRAMES - 1))  # from one frame to the next
     for first, second in pairwise(frames):
         group = between(extractor, first, second, field)
         yield from evenly(group) if left == 1 else _rounds(extractor, group, field, left - 1)

@@ -24,7 +24,7 @@ def motion(kind: str, height: int = 23, width: int = 40) -> torch.Tensor:
 
 def agreement(field: torch.Tensor, truth: torch.Tensor) -> float:
     """Share of the motion whose sense is right, the sense of the whole being free."""
-    right = ((field * truth).sum(0) > 0).float()
+    right = ((field[:2] * truth).sum(0) > 0).float()
     share = float((right * truth.norm(dim=0)).sum() / truth.norm(dim=0).sum())
     return max(share, 1 - share)
 
@@ -46,7 +46,7 @@ def test_a_large_photo_is_settled_on_a_coarse_grid_and_still_agrees() -> None:
 def test_lines_are_kept_and_the_whole_runs_to_the_right(height: int, width: int, seed: int) -> None:
     lines = line(torch.randn(2, height, width, generator=torch.Generator().manual_seed(seed)).clamp(-0.7, 0.7))
     field = orient(lines)
-    torch.testing.assert_close(line(field), lines, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(line(field[:2]), lines, atol=1e-4, rtol=1e-3)
     assert field[0].sum() >= 0
     torch.testing.assert_close(orient(lines), field)
 
@@ -62,11 +62,11 @@ def test_flipping_any_input_sign_changes_nothing_but_that_sign(side: int, seed: 
     assert np.allclose(first, second) or np.allclose(first, -second)
 
 
-def test_fields_are_played_as_the_truth_is_and_teach_the_lines() -> None:
+def test_fields_are_played_as_the_truth_is_and_short_lines_are_in_doubt() -> None:
     truth = torch.stack([direction(motion("zoom")), -direction(motion("down"))])
-    lines = line(truth).requires_grad_()
+    lines = line(truth)
+    lines[1, :2] *= 0.5
     field = oriented_like(lines, truth)
-    assert torch.allclose(field, truth, atol=1e-4)
-    field.sum().backward()
-    assert lines.grad is not None
-    assert lines.grad.abs().sum() > 0
+    torch.testing.assert_close(field[:, :2], truth, atol=1e-4, rtol=0)
+    torch.testing.assert_close(field[0, 2], torch.zeros_like(field[0, 2]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(field[1, 2], lines[1, 2] / 2, atol=1e-4, rtol=0)

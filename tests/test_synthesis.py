@@ -77,10 +77,11 @@ def residual(first: np.ndarray, last: np.ndarray, flow: np.ndarray) -> tuple[flo
     return tuple(float(np.abs(first[inner].astype(float) - p[inner]).mean()) for p in (back, last))  # type: ignore[return-value]
 
 
+@pytest.mark.parametrize("bending", [0.0, 1.0])
 @pytest.mark.parametrize("seed", range(4))
-def test_the_exact_flow_brings_the_last_frame_back_to_the_first(bank: PhotoBank, seed: int) -> None:
+def test_the_exact_flow_brings_the_last_frame_back_to_the_first(bank: PhotoBank, seed: int, bending: float) -> None:
     far = MotionRange(shortest=6, longest=10, still=0)
-    spec = replace(PLAIN, motion=far, objects=(1.0, 0.0, 0.0, 0.0))
+    spec = replace(PLAIN, motion=far, objects=(1.0, 0.0, 0.0, 0.0), bending=bending)
     pair = synthesize_pair(np.random.default_rng(seed), bank, 96, spec)
     along, as_it_is = residual(pair.first, pair.last, pair.flow)
     assert along < 3

@@ -7,7 +7,9 @@ coordinates, both in pixels from the centre of the picture. Plain NumPy; every d
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -104,11 +106,19 @@ def travel(motion: Array, size: int, at: int | None = None) -> Array:
     """Exact motion ``(2, size, size)`` in pixels, first instant to last, of what is seen at instant ``at`` (the
     middle)."""
     seen = np.linalg.inv(motion[len(motion) // 2 if at is None else at])
+    moved = apply((motion[-1] - motion[0]) @ seen, pixels(size))
+    return np.moveaxis(moved, -1, 0)
+
+
+def pixels(size: int) -> Array:
+    """Places ``(size, size, 2)`` of a square picture's pixels, x and y from its centre."""
     axis = np.arange(size) + 0.5 - size / 2
-    x, y = np.meshgrid(axis, axis)
-    points = np.stack([x, y, np.ones_like(x)]).reshape(3, -1)
-    moved: Array = ((motion[-1] - motion[0]) @ seen @ points)[:2]
-    return moved.reshape(2, size, size)
+    return np.stack(np.meshgrid(axis, axis), -1)
+
+
+def apply(pose: Array, places: NDArray[Any]) -> NDArray[Any]:
+    """Where a matrix ``(3, 3)`` takes places ``(H, W, 2)``, in their number format."""
+    return cv2.transform(places, pose[:2])
 
 
 def extent(motion: Array, size: int) -> float:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import motion as mo
+from .bend import Bend, draw_bend
 from .camera import Camera, Exposure
 from .photos import Image, PhotoBank
 
@@ -36,10 +37,10 @@ class SceneSpec:
     """What may happen in a synthesised scene; probabilities unless told otherwise.
 
     ``objects`` are the odds of 0, 1, 2, ... cut-outs; ``parallax`` that a cut-out moves as the camera does, only nearer
-    or farther; ``outlined`` that it follows the outlines of what its photo shows; ``exposures`` the odds of averages of
-    7, 3 and 2 frames; ``soft`` that a layer is a little out of focus, which is no motion; ``plain`` that an average of
-    7 has no instants in between and ``half`` that it has one; ``backwards`` draws both orders, its absence plays every
-    scene to the right.
+    or farther, ``outlined`` that it follows the outlines of what its photo shows; ``bending`` that what a layer shows
+    bends while it moves; ``exposures`` the odds of averages of 7, 3 and 2 frames; ``soft`` that a layer is a little out
+    of focus, which is no motion; ``plain`` that an average of 7 has no instants in between and ``half`` that it has
+    one; ``backwards`` draws both orders, its absence plays every scene to the right.
     """
 
     motion: mo.MotionRange = field(default_factory=mo.MotionRange)
@@ -48,6 +49,7 @@ class SceneSpec:
     parallax: float = 0.4
     exposures: tuple[float, float, float] = (0.86, 0.05, 0.09)
     soft: float = 0.35
+    bending: float = 0.5
     outlined: float = 0.5
     plain: float = 0.35
     half: float = 0.2
@@ -71,6 +73,11 @@ class _Layer:
     mask: Float | None  # None: covers everything (background)
     motion: mo.Array
     place: mo.Array = field(default_factory=lambda: np.zeros(2))  # where the texture's centre rests in the scene
+    bend: Bend | None = None
+
+    def share(self, instant: int) -> float:
+        """How much of the bend is done, -0.5 to 0.5."""
+        return instant / (len(self.motion) - 1) - 0.5
 
 
 def synthesize(rng: np.random.Generator, bank: PhotoBank, size: int, spec: SceneSpec) -> Sequence:
@@ -82,11 +89,16 @@ def synthesize(rng: np.random.Generator, bank: PhotoBank, size: int, spec: Scene
     layers = [replace(layer, motion=layer.motion[:: FINEST // subframes]) for layer in layers]
     travel = _travel(layers, size)
     if not spec.backwards and travel[0].mean() < 0:
-        layers = [replace(layer, motion=layer.motion[::-1]) for layer in layers]
+        layers = [_reversed(layer) for layer in layers]
         travel = -travel
     exposure = Exposure(rng, spec.camera)
     frames = _render(layers, size, exposed, subframes, exposure)
     return Sequence(exposure.finish(), frames, travel.astype(np.float32))
+
+
+def _reversed(layer: _Layer) -> _Layer:
+    bend = layer.bend and replace(layer.bend, displacement=-layer.bend.displacement)
+    return replace(layer, motion=layer.motion[::-1], bend=bend)
 
 
 @dataclass(frozen=True)
@@ -104,7 +116,8 @@ def synthesize_pair(rng: np.random.Generator, bank: PhotoBank, size: int, spec: 
     length = 0.0 if rng.random() < spec.motion.still else mo.draw_length(rng, spec.motion)
     layers = _scene(rng, bank, size, length, spec)
     exposure = Exposure(rng, spec.camera)
-    first, last = (exposure.develop(_picture([_warp(layer, k, size) for layer in layers])) for k in (0, -1))
+    ends = (0, len(layers[0].motion) - 1)
+    first, last = (exposure.develop(_picture([_warp(layer, k, size) for layer in layers])) for k in ends)
     return Pair(first, last, _travel(layers, size, at=0).astype(np.float32))
 
 
@@ -125,7 +138,16 @@ def _scene(rng: np.random.Generator, bank: PhotoBank, size: int, length: float, 
     layers = [_background(rng, bank, size, shake, spec.soft)]
     objects = range(int(rng.choice(len(spec.objects), p=spec.objects)))
     motions = (_object_motion(rng, times, size, shake, length, spec) for _ in objects)
-    return layers + [_cut_out(rng, bank, size, motion, spec) for motion in motions]
+    layers += [_cut_out(rng, bank, size, motion, spec) for motion in motions]
+    return [_bending(rng, layer) if rng.random() < spec.bending else layer for layer in layers]
+
+
+def _bending(rng: np.random.Generator, layer: _Layer) -> _Layer:
+    """The layer with a bend; what is still, or only turns, does not bend."""
+    shift = layer.motion[-1, :2, 2] - layer.motion[0, :2, 2]
+    if np.hypot(*shift) < 1e-6:
+        return layer
+    return replace(layer, bend=draw_bend(rng, layer.texture, layer.texture.shape[0] / layer.scale / 2, shift))
 
 
 def _object_motion(
@@ -185,12 +207,28 @@ def _blob(rng: np.random.Generator, side: int, like: Float | None = None) -> Flo
 def _travel(layers: list[_Layer], size: int, at: int | None = None) -> mo.Array:
     """Exact travel of what is seen at instant ``at`` (the middle): the top-most layer that is more than half opaque."""
     at = len(layers[0].motion) // 2 if at is None else at
-    seen = mo.travel(layers[0].motion, size, at)
+    seen = _layer_travel(layers[0], size, at)
     for layer in layers[1:]:
         _, alpha = _warp(layer, at, size)
         assert alpha is not None
-        seen = np.where(alpha[..., 0] > 0.5, mo.travel(layer.motion, size, at), seen)
+        seen = np.where(alpha[..., 0] > 0.5, _layer_travel(layer, size, at), seen)
     return seen
+
+
+def _layer_travel(layer: _Layer, size: int, at: int) -> mo.Array:
+    if layer.bend is None:
+        return mo.travel(layer.motion, size, at)
+    place = layer.place.astype(np.float32)
+    rest = layer.bend.seen(_scene_places(layer.motion[at], size) - place, layer.share(at))
+    first, last = (
+        mo.apply(layer.motion[k], layer.bend.moved(rest, share) + place) for k, share in ((0, -0.5), (-1, 0.5))
+    )
+    return np.moveaxis(last - first, -1, 0)
+
+
+def _scene_places(pose: mo.Array, size: int) -> Float:
+    """What places ``(size, size, 2)`` of the scene, in pixels from its centre, the picture's pixels show."""
+    return np.asarray(mo.apply(np.linalg.inv(pose), mo.pixels(size).astype(np.float32)), np.float32)
 
 
 def _render(layers: list[_Layer], size: int, exposed: int, subframes: int, exposure: Exposure) -> Image:
@@ -222,6 +260,8 @@ def shutter(instants: int, exposed: int) -> set[int]:
 
 def _warp(layer: _Layer, instant: int, size: int) -> tuple[Image, Float | None]:
     """The layer's picture ``(S, S, 3)`` and, for a cut-out, its opacity ``(S, S, 1)`` at one instant."""
+    if layer.bend is not None:
+        return _warp_bent(layer, layer.bend, instant, size)
     side = layer.texture.shape[0]
     x, y = side / 2 - 0.5 - layer.scale * layer.place
     to_texture = np.array([[layer.scale, 0, x], [0, layer.scale, y], [0, 0, 1.0]])
@@ -233,6 +273,17 @@ def _warp(layer: _Layer, instant: int, size: int) -> tuple[Image, Float | None]:
         return np.asarray(picture, np.uint8), None
     linear = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
     alpha = cv2.warpAffine(layer.mask, matrix[:2], (size, size), flags=linear, borderMode=cv2.BORDER_CONSTANT)
+    return np.asarray(picture, np.uint8), np.asarray(alpha, np.float32)[..., None]
+
+
+def _warp_bent(layer: _Layer, bend: Bend, instant: int, size: int) -> tuple[Image, Float | None]:
+    places = _scene_places(layer.motion[instant], size) - layer.place.astype(np.float32)
+    look = bend.seen(places, layer.share(instant)) * np.float32(layer.scale) + (layer.texture.shape[0] / 2 - 0.5)
+    sampling = cv2.INTER_LINEAR if layer.scale > 1.25 else cv2.INTER_CUBIC
+    picture = cv2.remap(layer.texture, look, None, sampling, borderMode=cv2.BORDER_REFLECT_101)
+    if layer.mask is None:
+        return np.asarray(picture, np.uint8), None
+    alpha = cv2.remap(layer.mask, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return np.asarray(picture, np.uint8), np.asarray(alpha, np.float32)[..., None]
 
 

@@ -27,6 +27,8 @@ UNIT = 64.0
 """Motion, in pixels from first frame to last, whose direction has length 1."""
 LONGEST = 40.0
 """Longest motion, in pixels, that a direction stands for."""
+FIELD = 3
+"""What the generator is told of a cell: its direction (2) and how much that is in doubt (1)."""
 OUTPUTS = 3
 """What the director says of a cell: its line (2) and the length of its direction (1)."""
 ANGLES = 8
@@ -221,8 +223,9 @@ def direction(motion: Tensor) -> Tensor:
 
 
 def motion(field: Tensor) -> Tensor:
-    """Undo :func:`direction`: the motion in pixels that a direction field ``(..., 2, H, W)`` stands for, at most
+    """Undo :func:`direction`: the motion ``(..., 2, H, W)`` in pixels that a direction field stands for, at most
     :data:`LONGEST` long."""
+    field = field[..., :2, :, :]
     length = torch.sqrt(field.square().sum(-3, keepdim=True) + 1e-12)  # a gradient at 0 too
     return field / length * torch.expm1(length.clamp_max(math.log1p(LONGEST) / math.log1p(UNIT)) * math.log1p(UNIT))
 
@@ -239,6 +242,28 @@ def half_angle(lines: Tensor) -> Tensor:
     x, y, length = lines.float().unbind(-3)
     angle, length = torch.atan2(y, x + 1e-12) / 2, length.clamp(0, 1)
     return torch.stack([length * torch.cos(angle), length * torch.sin(angle)], -3)
+
+
+def doubt(lines: Tensor) -> Tensor:
+    """How much each line of ``lines (..., 3, H, W)`` is in doubt, ``(..., 1, H, W)``: the mean of lines in doubt is
+    short, so it is what the line lacks of its length."""
+    x, y, length = lines.float().unbind(-3)
+    return (length - torch.sqrt(x * x + y * y + 1e-12)).clamp(0, 1).unsqueeze(-3)
+
+
+def sure(field: Tensor) -> Tensor:
+    """A direction field ``(..., 3, H, W)``; of directions alone, ``(..., 2, H, W)``, none is in doubt. Doubt is never
+    negative, so the negative of a field is the same played backwards."""
+    ways, doubts = field[..., :2, :, :], field[..., 2:, :, :]
+    return torch.cat([ways, doubts.abs() if field.shape[-3] == FIELD else torch.zeros_like(ways[..., :1, :, :])], -3)
+
+
+def stretched(field: Tensor, factor: Tensor | float) -> Tensor:
+    """A direction field whose motion is ``factor`` times as far, and as much in doubt in proportion."""
+    ways, doubts = field[..., :2, :, :], field[..., 2:, :, :]
+    farther = direction(motion(ways) * factor)
+    share = farther.norm(dim=-3, keepdim=True) / ways.norm(dim=-3, keepdim=True).clamp_min(1e-6)
+    return torch.cat([farther, doubts * share], -3)
 
 
 def sureness(lines: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import Up, blocks, normal_init, start_as_identity
-from .director import CELL, motion
+from .director import CELL, FIELD, motion, sure
 
 FRAMES = 7
 """Frames that one forward pass gives (Sec. 3)."""
@@ -58,8 +58,9 @@ class Generator(nn.Module):
     """Seven frames from one blurred image in one pass.
 
     ``forward(blurred, field)``: ``blurred`` is ``(N, C, H, W)`` in [0, 1], H and W multiples of 16; ``field`` is
-    ``(N, 2, H/2, W/2)``, the direction field brought to half size by :func:`spread_field` (``None`` when the
-    network is not directed). Returns ``(N, 7, C, H, W)`` in time order, not clamped.
+    ``(N, 3, H/2, W/2)``, the direction field brought to half size by :func:`spread_field`, or its directions alone,
+    which then pass for sure (``None`` when the network is not directed). Returns ``(N, 7, C, H, W)`` in time order,
+    not clamped.
     """
 
     reach = 224
@@ -70,7 +71,7 @@ class Generator(nn.Module):
         self.config = config or GeneratorConfig()
         c, (w0, w1, w2, w3) = self.config.channels, self.config.widths
         taps = len(TAPS) if self.config.directed else 0
-        inputs = 4 * c * (1 + taps) + 2 * self.config.directed
+        inputs = 4 * c * (1 + taps) + FIELD * self.config.directed
         self.stem = nn.Conv2d(inputs, w0, 3, padding=1)
         self.enc0, self.down0 = blocks(w0, 1), nn.Conv2d(w0, w1, 2, stride=2)
         self.enc1, self.down1 = blocks(w1, 2), nn.Conv2d(w1, w2, 2, stride=2)
@@ -96,15 +97,15 @@ class Generator(nn.Module):
         seen = self._seen(blurred, field)
         out = self._foretell(self._body(self.stem(seen.to(self.stem.weight.dtype)))).to(blurred.dtype)
         colours, first = 4 * self.config.channels, FRAMES * len(TAPS) * self.config.directed
-        change = (out[:, first:] * CHANGE).view(len(out), FRAMES, colours, *out.shape[2:])  # (N, 7, 4C, H/2, W/2)
+        change = out[:, first:].view(len(out), FRAMES, colours, *out.shape[2:])  # (N, 7, 4C, H/2, W/2)
         if self.config.directed:
-            _add_weighted(change, seen[:, -colours * len(TAPS) :], out[:, :first] * (WEIGHT / SLOPE))
+            change = _with_taps(change, seen[:, -colours * len(TAPS) :], out[:, :first])
         del out, seen  # a third of what a tile needs
         return F.pixel_shuffle(change, 2).add_(blurred.unsqueeze(1))
 
     def _seen(self, blurred: Tensor, field: Tensor | None) -> Tensor:
         """What the stem sees: the picture, folded; of a directed network, the field, and what the picture gains at each
-        tap, times :data:`SLOPE`, folded alike: ``(N, 4C + 2 + taps * 4C, H/2, W/2)``."""
+        tap, times :data:`SLOPE`, folded alike: ``(N, 4C + 3 + taps * 4C, H/2, W/2)``."""
         folded = F.pixel_unshuffle(blurred, 2) - 0.5
         if not self.config.directed:
             return folded
@@ -115,15 +116,17 @@ class Generator(nn.Module):
         step = way.permute(0, 2, 3, 1) / size
         picture = blurred.float()
         taps = ((sample(picture, grid + step * tap) - picture).mul_(SLOPE) for tap in TAPS)
-        return torch.cat([folded, field.to(folded), *(F.pixel_unshuffle(tap, 2).to(folded) for tap in taps)], 1)
+        return torch.cat([folded, sure(field).to(folded), *(F.pixel_unshuffle(tap, 2).to(folded) for tap in taps)], 1)
 
     def _foretell(self, x: Tensor) -> Tensor:
-        """The head, its result channels first: weighing the taps is six times as fast then. In fp32 the convolution
-        writes it so by itself; in bf16 that is slow where the CPU emulates it."""
-        if x.dtype != torch.float32:
-            half: Tensor = self.head(x)
-            return half.contiguous()
-        return F.conv2d(x.contiguous(), self.head.weight.contiguous(), self.head.bias, padding=1)
+        """The head with its scales, its result channels first: weighing the taps is six times as fast then. In fp32 the
+        convolution writes it so by itself; in bf16 that is slow where the CPU emulates it."""
+        scale = self.head.weight.new_full((self.head.out_channels,), CHANGE)
+        scale[: FRAMES * len(TAPS) * self.config.directed] = WEIGHT / SLOPE
+        weight = (self.head.weight * scale[:, None, None, None]).contiguous()
+        bias = None if self.head.bias is None else self.head.bias * scale
+        out = F.conv2d(x if x.dtype != torch.float32 else x.contiguous(), weight, bias, padding=1)
+        return out.contiguous()
 
     def _body(self, x: Tensor) -> Tensor:
         e0 = self.enc0(x)
@@ -147,14 +150,16 @@ def sample(picture: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def _add_weighted(change: Tensor, taps: Tensor, weights: Tensor) -> None:
-    """To ``change (N, 7, 4C, h, w)``, in place, the sum of ``taps (N, T * 4C, h, w)`` weighted by ``weights (N, 7 * T,
-    h, w)``."""
+def _with_taps(change: Tensor, taps: Tensor, weights: Tensor) -> Tensor:
+    """``change (N, 7, 4C, h, w)`` and the sum of ``taps (N, T * 4C, h, w)``, each by its ``weights (N, 7 * T, h, w)``."""
     shares = weights.view(len(weights), FRAMES, len(TAPS), *weights.shape[2:]).unbind(2)
-    for tap, share in zip(taps.chunk(len(TAPS), 1), shares, strict=True):
-        change.addcmul_(tap.unsqueeze(1), share.unsqueeze(2))
+    first, *others = zip(taps.chunk(len(TAPS), 1), shares, strict=True)
+    total = torch.addcmul(change, first[0].unsqueeze(1), first[1].unsqueeze(2))
+    for tap, share in others:
+        total.addcmul_(tap.unsqueeze(1), share.unsqueeze(2))
+    return total
 
 
 def spread_field(field: Tensor) -> Tensor:
-    """Bring a direction field ``(N, 2, H/16, W/16)`` to the generator's ``(N, 2, H/2, W/2)``, bilinearly."""
+    """Bring a direction field ``(N, 3, H/16, W/16)`` to the generator's ``(N, 3, H/2, W/2)``, bilinearly."""
     return F.interpolate(field, scale_factor=CELL // 2, mode="bilinear", align_corners=False)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..models.director import direction, motion
+from ..models.director import stretched
 
 TURN = (0.1, 0.2)
 """Deviations of the angle in radians: of a whole picture, and within it."""
@@ -25,8 +25,8 @@ SMEARED = 0.3
 
 
 def astray(field: Tensor, share: float, random: torch.Generator) -> Tensor:
-    """Direction fields ``(N, 2, h, w)``, a ``share`` of them led astray. ``random`` draws on the CPU. Gradients
-    pass."""
+    """Direction fields ``(N, 3, h, w)``, a ``share`` of them led astray, their doubt as it was. ``random`` draws on the
+    CPU."""
     count, _, height, width = field.shape
     whole = torch.randn(count, 2, 1, 1, generator=random)
     within = torch.randn(count, 2, 3, 3, generator=random)
@@ -36,15 +36,8 @@ def astray(field: Tensor, share: float, random: torch.Generator) -> Tensor:
     turn, length, chance = (part.to(field) for part in (turn, length + SHORT, chance))
     smeared = F.avg_pool2d(F.pad(field, (2, 2, 2, 2), mode="replicate"), 5, 1)
     wrong = torch.where(chance[0] < SMEARED, smeared, field)
-    wrong = _turned(wrong, turn) * _stretch(wrong.detach(), torch.exp(length))
-    return torch.where(chance[1] < share, wrong, field)
-
-
-def _stretch(field: Tensor, factor: Tensor) -> Tensor:
-    """What to multiply directions by so that their motion is ``factor`` times as long."""
-    longer = direction(motion(field) * factor)
-    times: Tensor = longer.norm(dim=1, keepdim=True) / field.norm(dim=1, keepdim=True).clamp_min(1e-6)
-    return times
+    ways = stretched(_turned(wrong[:, :2], turn), torch.exp(length))
+    return torch.where(chance[1] < share, torch.cat([ways, wrong[:, 2:]], 1), field)
 
 
 def _turned(field: Tensor, angle: Tensor) -> Tensor:

@@ -26,7 +26,8 @@ class DataConfig:
     """Where examples come from. ``path`` is a folder of photos, frames or videos (``kind`` tells which where ``auto``
     errs);
     ``size`` the side of a crop in pixels; ``context`` how far around it, in pixels, the director sees more of the
-    picture, as it does in use; ``crops`` how many are cut from each window of real frames; ``validation``
+    picture, as it does in use; ``uses`` how many steps each sequence serves, in the mean, see
+    :mod:`blurlive.data.replay`; ``crops`` how many are cut from each window of real frames; ``validation``
     how many sequences are held out, rounded down to a multiple of 8."""
 
     path: Path = Path("photos")
@@ -34,6 +35,7 @@ class DataConfig:
     size: int = 128
     context: int = 0
     batch: int = 8
+    uses: int = 1
     crops: int = 1
     workers: int = 1
     validation: int = 48
@@ -109,7 +111,7 @@ FREE_TO_CHANGE = {"steps", "log_every", "validate_every", "save_minutes", "tenso
 
 
 LEAST = {
-    **dict.fromkeys(("steps", "data.batch", "log_every", "validate_every", "triples"), 1),
+    **dict.fromkeys(("steps", "data.batch", "data.uses", "log_every", "validate_every", "triples"), 1),
     **dict.fromkeys(("seed", "data.context", "data.workers", "data.validation"), 0),
     **dict.fromkeys(("optim.muon", "optim.adamw", "optim.critic", "optim.director", "optim.clip", "optim.ema"), 0),
 }

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.dataset import loader
 from ..data.source import open_source
 from ..errors import OutputError
 from . import checkpoint
@@ -58,7 +57,7 @@ def _train(
     keeper = _Keeper(run)
     for note in (f"data: {source.kind} in {data.path}", *run.notes(), *keeper.notes()):
         say(note)
-    batches = loader(run.stream(source), data.workers)
+    batches = run.batches(source)
     watch = _Watch(run)
     while run.step < config.steps:
         watch.add(run.advance(next(batches)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..data.dataset import Batch, Stream, make_batch
+from ..data.dataset import Batch, Stream, loader, make_batch
+from ..data.replay import first_needed, replayed
 from ..data.source import Source
 from ..devices import fast_bf16
 from ..errors import ConfigError, DataError
@@ -110,10 +112,16 @@ class Run:
                 f"{self.folder}: used {what} '{used[what]}', which is now '{self.used.get(what)}'; bring it back"
             )
 
-    def stream(self, source: Source) -> Stream[Batch]:
-        """This process's batches from the present step on."""
-        data, key = self.config.data, self.config.seed
-        return Stream(partial(_batch, source, data.side, data.batch, key, self.ranks.rank), self.step)
+    def batches(self, source: Source, workers: int | None = None) -> Iterator[Batch]:
+        """This process's batches from the present step on, made by ``workers`` processes (of the configuration)."""
+        data, key, rank = self.config.data, self.config.seed, self.ranks.rank
+        make = partial(_batch, source, data.side, data.batch, key, rank)
+        workers = data.workers if workers is None else workers
+        if data.uses == 1:
+            return loader(Stream(make, self.step), workers)
+        fresh = loader(Stream(make, first_needed(self.step, data.uses)), workers)
+        one_way = not data.scene.backwards
+        return replayed(fresh, data.uses, self.step, lambda step: _draws(key, step, rank, 1), one_way=one_way)
 
     def advance(self, batch: Batch) -> dict[str, float]:
         """One optimisation step; returns the loss terms, means over all processes.
@@ -142,7 +150,7 @@ class Run:
     def _terms(self, batch: Batch, step: int) -> dict[str, Tensor]:
         config = self.config
         # Every process draws alike from its own place in one sequence: a function of (seed, step, rank).
-        random = torch.Generator().manual_seed(_mixed(config.seed, step, self.ranks.rank))
+        random = _draws(config.seed, step, self.ranks.rank)
         start = TRUST_AFTER if config.init else 0
         settings = Settings(
             config.frames_from == "recovered", config.gamma, config.triples, start, config.data.context, config.astray
@@ -172,6 +180,10 @@ class Run:
 
 def _batch(source: Source, size: int, count: int, seed: int, rank: int, step: int) -> Batch:
     return make_batch(source, size, count, (seed, step, rank))
+
+
+def _draws(*numbers: int) -> torch.Generator:
+    return torch.Generator().manual_seed(_mixed(*numbers))
 
 
 def _mixed(*numbers: int) -> int:

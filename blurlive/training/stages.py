@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .. import losses
 from ..data.dataset import Batch, inner
-from ..models.director import CELL, cells, direction, line
+from ..models.director import CELL, cells, direction, line, sure
 from ..orient import oriented_like
 from .astray import astray
 from .nets import Nets
@@ -48,9 +48,10 @@ class Pass:
     """Stage 1, the BaseGAN (Sec. 3.1): one blurred batch through G.
 
     A directed G is told the exact direction at first; later mostly what the director sees, oriented as in use, so that
-    it meets in training the errors that it will meet there, and worse ones. The frames' loss reaches the director
-    through it. The director sees the ``whole`` batch, G and all else the ``batch`` without its margin: what a small
-    crop taught the director did not hold for the middle of a photo. ``random`` draws on the CPU, the same everywhere.
+    it meets in training the errors that it will meet there, and worse ones. The frames' loss does not reach the
+    director through it: it would teach it to say short lengths, which harm the least where they are wrong. The director
+    sees the ``whole`` batch, G and all else the ``batch`` without its margin: what a small crop taught the director did
+    not hold for the middle of a photo. ``random`` draws on the CPU, the same everywhere.
     """
 
     def __init__(self, nets: Nets, batch: Batch, step: int, random: torch.Generator, settings: Settings) -> None:
@@ -87,8 +88,8 @@ class Pass:
             return None
         trust = TRUST * min(1.0, (self.step + self.settings.start) / TRUST_AFTER)
         own = torch.rand(len(self.truth), 1, 1, 1, generator=self.random).to(self.truth.device) < trust
-        seen = inner(oriented_like(self.lines, self.whole_truth), self.settings.context // CELL)
-        return torch.where(own, astray(seen, self.settings.astray, self.random), self.truth)
+        seen = inner(oriented_like(self.lines.detach(), self.whole_truth), self.settings.context // CELL)
+        return torch.where(own, astray(seen, self.settings.astray, self.random), sure(self.truth))
 
     @cached_property
     def frames(self) -> Tensor:

@@ -76,8 +76,9 @@ def test_a_killed_run_goes_on_to_the_bit(tmp_path: Path, photos: Path, processes
     assert rows[0][-1]["images"] == 4 * 2 * processes
 
 
-def test_one_process_resumes_mid_way_in_this_one(tmp_path: Path, photos: Path) -> None:
-    config = small(photos)
+@pytest.mark.parametrize("uses", [1, 3])
+def test_one_process_resumes_mid_way_in_this_one(tmp_path: Path, photos: Path, uses: int) -> None:
+    config = small(photos, data__uses=uses)
     finish(config, tmp_path / "straight")
     going = train(config, tmp_path / "stopped")
     assert next(going).step == 2

@@ -98,7 +98,7 @@ def moved_by_one_step(run: Run) -> dict[str, bool]:
     critic = run.nets.critic
     assert critic is not None
     before = [[p.clone() for p in net.parameters()] for net in (run.net, critic)]
-    batch = next(iter(run.stream(open_source(run.config.data.path))))
+    batch = next(run.batches(open_source(run.config.data.path), workers=0))
     assert not isinstance(batch, DataError)
     run.advance(batch)
     after = [list(net.parameters()) for net in (run.net, critic)]
@@ -111,7 +111,7 @@ def test_the_director_sees_around_the_crop_and_the_generator_does_not(tmp_path: 
     assert run.net.director is not None
     with torch.no_grad():  # what it sees moves
         run.net.director.head.bias += torch.tensor([0.0, 0.0, 9.0])
-    batch = next(iter(run.stream(open_source(photos))))
+    batch = next(run.batches(open_source(photos), workers=0))
     assert isinstance(batch, Batch)
     assert batch.blurred.shape[-2:] == (96, 96)
     now = Pass(run.nets, batch, 10**6, torch.Generator().manual_seed(0), Settings(context=32))

@@ -1,0 +1,44 @@
+"""Bends: what is seen comes from where it was, and nothing folds over itself."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blurlive.data.bend import GRID, STEEPEST, Bend, draw_bend
+from blurlive.data.motion import pixels
+
+from .conftest import random_photo
+
+
+def bend(seed: int, far: float, half: float = 60.0) -> Bend:
+    rng = np.random.default_rng(seed)
+    angle = rng.uniform(0, 2 * np.pi)
+    return draw_bend(rng, random_photo(90, 90, seed % 7), half, far * np.array([np.cos(angle), np.sin(angle)]))
+
+
+@given(st.integers(0, 2**31), st.floats(0.5, 60), st.floats(-0.5, 0.5))
+@settings(deadline=None, max_examples=30)
+def test_things_are_seen_where_they_have_moved_to(seed: int, far: float, share: float) -> None:
+    moving = bend(seed, far)
+    rest = pixels(80).astype(np.float32)
+    assert np.abs(moving.seen(moving.moved(rest, share), share) - rest).max() < 0.1
+
+
+@given(st.integers(0, 2**31), st.floats(0.5, 60))
+@settings(deadline=None, max_examples=30)
+def test_no_place_bends_more_than_things_can(seed: int, far: float) -> None:
+    moving = bend(seed, far)
+    pitch = 2 * moving.half / (GRID - 1)
+    down, right = (np.diff(moving.displacement, axis=axis) / pitch for axis in (0, 1))
+    assert np.hypot(down, 0).max() <= STEEPEST + 1e-4
+    assert np.hypot(right, 0).max() <= STEEPEST + 1e-4
+
+
+def test_in_the_middle_of_the_exposure_all_is_in_its_place_and_at_the_ends_it_is_not() -> None:
+    moving, places = bend(1, 20.0), pixels(80).astype(np.float32)
+    assert np.array_equal(moving.seen(places, 0.0), places)
+    assert np.abs(moving.seen(places, 0.5) - places).max() > 1
+    first, last = (moving.seen(places, share) - places for share in (-0.5, 0.5))
+    np.testing.assert_allclose(first, -last, atol=1e-4)
