@@ -83,8 +83,8 @@ class Extractor:
         self.tile = max(SMALLEST_TILE, tile // ALIGNED * ALIGNED)
 
     def direction(self, photo: Image) -> Tensor | None:
-        """Direction field ``(2, h, w)`` of a photo ``(H, W, 3)``, one vector per 16 pixels; None for an undirected
-        network."""
+        """Direction field ``(3, h, w)`` of a photo ``(H, W, 3)``, a direction and its doubt per 16 pixels; None for an
+        undirected network."""
         director = self.net.director
         if director is None:
             return None

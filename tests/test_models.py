@@ -130,7 +130,7 @@ def test_taps_reach_back_and_forth_along_the_motion() -> None:
     """A head that gives the last tap the whole weight shows the picture one motion further on."""
     net = Generator(GeneratorConfig(widths=(4, 4, 4, 4)))
     with torch.no_grad():
-        net.head.bias[[frame * len(TAPS) + len(TAPS) - 1 for frame in range(7)]] = 1 / WEIGHT  # type: ignore[index]
+        net.head.bias[[frame * len(TAPS) + TAPS.index(1.0) for frame in range(7)]] = 1 / WEIGHT  # type: ignore[index]
     blurred = torch.rand(1, 3, 32, 64)
     field = direction(torch.tensor([6.0, 0.0]).view(1, 2, 1, 1)).expand(1, 2, 16, 32)
     frames = net(blurred, field)

@@ -10,6 +10,7 @@ comes out by iteration.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -85,6 +86,6 @@ def _tones(texture: Image) -> Float:
     return _normal(cv2.GaussianBlur(small, (0, 0), 1.5))
 
 
-def _normal(field: NDArray[np.generic]) -> Float:
-    flat = np.asarray(field, np.float32) - np.float32(np.mean(field))
-    return np.asarray(flat / max(float(flat.std()), 1e-3), np.float32)
+def _normal(field: NDArray[Any]) -> Float:
+    flat = np.asarray(field, np.float32)
+    return np.asarray((flat - flat.mean()) / max(float(flat.std()), 1e-3), np.float32)

@@ -116,9 +116,10 @@ def pixels(size: int) -> Array:
     return np.stack(np.meshgrid(axis, axis), -1)
 
 
-def apply(pose: Array, places: NDArray[Any]) -> NDArray[Any]:
+def apply(pose: NDArray[Any], places: NDArray[Any]) -> NDArray[Any]:
     """Where a matrix ``(3, 3)`` takes places ``(H, W, 2)``, in their number format."""
-    return cv2.transform(places, pose[:2])
+    moved: NDArray[Any] = cv2.transform(places, pose[:2])
+    return moved
 
 
 def extent(motion: Array, size: int) -> float:

@@ -7,10 +7,10 @@ The paper names an encoder-decoder of 30 convolutions and says no more. The choi
 * a *direction field* says which way and how far each region moves (see :mod:`blurlive.models.director`). A blurred
   photo fits a motion and its reverse equally well; with the field as second input the order is no longer a guess that
   each region makes for itself;
-* the picture is sampled along the field at thirds of the motion (*taps*). Blur of one motion is an average along one
-  line, so each sharp frame is nearly a weighted sum of taps: the head predicts the weights, pixel by pixel and frame by
-  frame (a kernel-predicting network, Bako et al. 2017, Mildenhall et al. 2018, with its kernels along the motion), and
-  a residual for what taps cannot give;
+* the picture is sampled along the field (*taps*), as far as five thirds of the motion, both ways. Blur of one motion is
+  an average along one line, so each sharp frame is nearly a weighted sum of taps: the head predicts the weights, pixel
+  by pixel and frame by frame (a kernel-predicting network, Bako et al. 2017, Mildenhall et al. 2018, with its kernels
+  along the motion), and a residual for what taps cannot give;
 * the head starts at zero, so that training starts from the photo.
 
 Convolutions: stem 1, levels 2+4+4+4 down and 4+2+2 up, 3 strided, 3 before shuffles, head 1 = 30.
@@ -18,6 +18,7 @@ Convolutions: stem 1, levels 2+4+4+4 down and 4+2+2 up, 3 strided, 3 before shuf
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -29,8 +30,11 @@ from .director import CELL, FIELD, motion, sure
 
 FRAMES = 7
 """Frames that one forward pass gives (Sec. 3)."""
-TAPS = (-1.0, -2 / 3, -1 / 3, 1 / 3, 2 / 3, 1.0)
-"""Where the picture is sampled along the motion, in motions from first frame to last."""
+_TAPS = (1 / 6, 1 / 3, 5 / 12, 1 / 2, 7 / 12, 2 / 3, 5 / 6, 1.0, 4 / 3, 5 / 3)
+TAPS = (*(-tap for tap in reversed(_TAPS)), *_TAPS)
+"""Where the picture is sampled along the motion, in motions from first frame to last (docs/recipe.md, Taps)."""
+SEEN = (-1.0, -2 / 3, -1 / 3, 1 / 3, 2 / 3, 1.0)
+"""Those that the convolutions see; the others are only weighed."""
 SLOPE = 8.0
 """Taps differ from the picture by about an eighth: this brings all inputs to one scale."""
 CHANGE = 0.1
@@ -70,8 +74,8 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config or GeneratorConfig()
         c, (w0, w1, w2, w3) = self.config.channels, self.config.widths
-        taps = len(TAPS) if self.config.directed else 0
-        inputs = 4 * c * (1 + taps) + FIELD * self.config.directed
+        taps, seen = (len(TAPS), len(SEEN)) if self.config.directed else (0, 0)
+        inputs = 4 * c * (1 + seen) + FIELD * self.config.directed
         self.stem = nn.Conv2d(inputs, w0, 3, padding=1)
         self.enc0, self.down0 = blocks(w0, 1), nn.Conv2d(w0, w1, 2, stride=2)
         self.enc1, self.down1 = blocks(w1, 2), nn.Conv2d(w1, w2, 2, stride=2)
@@ -94,31 +98,28 @@ class Generator(nn.Module):
 
     def forward(self, blurred: Tensor, field: Tensor | None = None) -> Tensor:
         blurred = blurred.contiguous()
-        seen = self._seen(blurred, field)
-        out = self._foretell(self._body(self.stem(seen.to(self.stem.weight.dtype)))).to(blurred.dtype)
-        colours, first = 4 * self.config.channels, FRAMES * len(TAPS) * self.config.directed
-        change = out[:, first:].view(len(out), FRAMES, colours, *out.shape[2:])  # (N, 7, 4C, H/2, W/2)
-        if self.config.directed:
-            change = _with_taps(change, seen[:, -colours * len(TAPS) :], out[:, :first])
-        del out, seen  # a third of what a tile needs
+        if not self.config.directed:
+            change = _by_frame(self._foretell(_folded(blurred)))
+        elif field is None:
+            raise ValueError("this generator needs a direction field beside the blurred image")
+        else:
+            change = self._along(blurred, field)
         return F.pixel_shuffle(change, 2).add_(blurred.unsqueeze(1))
 
-    def _seen(self, blurred: Tensor, field: Tensor | None) -> Tensor:
-        """What the stem sees: the picture, folded; of a directed network, the field, and what the picture gains at each
-        tap, times :data:`SLOPE`, folded alike: ``(N, 4C + 3 + taps * 4C, H/2, W/2)``."""
-        folded = F.pixel_unshuffle(blurred, 2) - 0.5
-        if not self.config.directed:
-            return folded
-        if field is None:
-            raise ValueError("this generator needs a direction field beside the blurred image")
-        way = F.interpolate(motion(field.float()), scale_factor=2, mode="bilinear", align_corners=False)
-        grid, size = pixels(blurred), way.new_tensor([blurred.shape[-1] / 2, blurred.shape[-2] / 2])
-        step = way.permute(0, 2, 3, 1) / size
-        picture = blurred.float()
-        taps = ((sample(picture, grid + step * tap) - picture).mul_(SLOPE) for tap in TAPS)
-        return torch.cat([folded, sure(field).to(folded), *(F.pixel_unshuffle(tap, 2).to(folded) for tap in taps)], 1)
+    def _along(self, blurred: Tensor, field: Tensor) -> Tensor:
+        """What a directed network adds to the photo, ``(N, 7, 4C, H/2, W/2)``. The stem sees the photo, the field and a
+        few taps."""
+        tap, folded = _taps(blurred, field), _folded(blurred)
+        out = self._foretell(torch.cat([folded, sure(field).to(folded), *map(tap, SEEN)], 1))
+        weights, change = out[:, : FRAMES * len(TAPS)], out[:, FRAMES * len(TAPS) :]
+        return _with_taps(_by_frame(change), map(tap, TAPS), weights)
 
-    def _foretell(self, x: Tensor) -> Tensor:
+    def _foretell(self, seen: Tensor) -> Tensor:
+        """What the head says of what the stem sees, in its number format."""
+        out: Tensor = self._head(self._body(self.stem(seen.to(self.stem.weight.dtype)))).to(seen.dtype)
+        return out
+
+    def _head(self, x: Tensor) -> Tensor:
         """The head with its scales, its result channels first: weighing the taps is six times as fast then. In fp32 the
         convolution writes it so by itself; in bf16 that is slow where the CPU emulates it."""
         scale = self.head.weight.new_full((self.head.out_channels,), CHANGE)
@@ -150,13 +151,36 @@ def sample(picture: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def _with_taps(change: Tensor, taps: Tensor, weights: Tensor) -> Tensor:
-    """``change (N, 7, 4C, h, w)`` and the sum of ``taps (N, T * 4C, h, w)``, each by its ``weights (N, 7 * T, h, w)``."""
+def _folded(blurred: Tensor) -> Tensor:
+    return F.pixel_unshuffle(blurred, 2) - 0.5
+
+
+def _by_frame(out: Tensor) -> Tensor:
+    """``(N, 7 * 4C, h, w)`` to ``(N, 7, 4C, h, w)``."""
+    return out.view(len(out), FRAMES, -1, *out.shape[2:])
+
+
+def _taps(blurred: Tensor, field: Tensor) -> Callable[[float], Tensor]:
+    """What a picture ``(N, C, H, W)`` gains at a tap along its field, times :data:`SLOPE`, folded to ``(N, 4C, H/2,
+    W/2)``: a function of the tap, since all of them would be a gigabyte of a large tile."""
+    way = F.interpolate(motion(field.float()), scale_factor=2, mode="bilinear", align_corners=False)
+    grid, size = pixels(blurred), way.new_tensor([blurred.shape[-1] / 2, blurred.shape[-2] / 2])
+    step, picture = way.permute(0, 2, 3, 1) / size, blurred.float()
+
+    def tap(place: float) -> Tensor:
+        return F.pixel_unshuffle((sample(picture, grid + step * place) - picture).mul_(SLOPE), 2).to(blurred)
+
+    return tap
+
+
+def _with_taps(change: Tensor, taps: Iterable[Tensor], weights: Tensor) -> Tensor:
+    """``change (N, 7, 4C, h, w)`` plus the ``taps (N, 4C, h, w)``, each by its ``weights (N, 7 * T, h, w)``."""
     shares = weights.view(len(weights), FRAMES, len(TAPS), *weights.shape[2:]).unbind(2)
-    first, *others = zip(taps.chunk(len(TAPS), 1), shares, strict=True)
-    total = torch.addcmul(change, first[0].unsqueeze(1), first[1].unsqueeze(2))
-    for tap, share in others:
-        total.addcmul_(tap.unsqueeze(1), share.unsqueeze(2))
+    total: Tensor | None = None
+    for tap, share in zip(taps, shares, strict=True):
+        by = (tap.unsqueeze(1), share.unsqueeze(2))
+        total = torch.addcmul(change, *by) if total is None else total.addcmul_(*by)
+    assert total is not None, "there are taps"
     return total
 
 

@@ -26,6 +26,7 @@ from ..data.synthesis import SceneSpec
 from ..errors import ConfigError
 from ..models.director import CELL, OUTPUTS, STATISTICS, TURNS, Director, cells, direction, line, statistics
 from ..models.restorer import Restorer, RestorerConfig
+from .initial import initial
 from .journal import make_folder_of
 from .optim import Muon, remember_rates, scale_rates, split
 
@@ -44,7 +45,8 @@ class DirectorTraining:
     """How the director is trained: ``examples`` pictures of ``size`` pixels a side are synthesised once (0.4 MB of
     memory each at 320, a quarter of it at 160), ``held_out`` ones to measure on. They are that large since what the
     director learnt on 160 pixels did not hold for the middle of larger pictures. ``muon`` and ``adamw`` are learning
-    rates; both fall linearly to nothing after three tenths of the steps."""
+    rates; both fall linearly to nothing after ``full`` of the steps. ``init`` names weights to go on from, as for
+    ``blurlive train``."""
 
     steps: int = 3400
     examples: int = 10_000
@@ -53,6 +55,8 @@ class DirectorTraining:
     batch: int = 8
     muon: float = 0.01
     adamw: float = 1e-3
+    full: float = 0.3
+    init: str = ""
     seed: int = 0
     workers: int = 1
 
@@ -68,8 +72,8 @@ class Examples:
 def train_director(
     photos: Path, file: Path, training: DirectorTraining | None = None, config: RestorerConfig | None = None
 ) -> Iterator[tuple[int, float]]:
-    """Train on the photos in ``photos`` and write a weights file with an untrained generator; yields the step and the
-    held-out error (see :func:`relative_error`) a hundred times.
+    """Train on the photos in ``photos`` and write a weights file, with the generator as it was, or untrained; yields
+    the step and the held-out error (see :func:`relative_error`) a hundred times.
 
     Raises :class:`ConfigError` for a network without a director or a size that is not of whole cells,
     :class:`DataError` without photos, :class:`OutputError` if the file cannot be written.
@@ -78,17 +82,20 @@ def train_director(
     make_folder_of(file)
     random = torch.Generator().manual_seed(plan.seed)
     torch.manual_seed(plan.seed)
-    net = Restorer(config)
+    net = initial(plan.init) if plan.init else Restorer(config)
+    net.requires_grad_(True)
     if net.director is None:
         raise ConfigError("model.generator.directed: is False; only a directed network has a director to train")
     if plan.size < CELL or plan.size % CELL:
         raise ConfigError(f"size: is {plan.size}; use a multiple of {CELL}")
     held_out = gather(photos, "held-out", plan.held_out, plan, KEY)  # a folder of too few photos is told at once
     train = gather(photos, "train", plan.examples, plan, plan.seed)
-    net.director.standardise(train.seen[: max(1, ENOUGH // (plan.size // CELL) ** 2)])
+    if not plan.init:  # trained weights are of the whitening that they were trained with
+        net.director.standardise(train.seen[: max(1, ENOUGH // (plan.size // CELL) ** 2)])
     optimizers = _optimizers(net.director, plan)
     for step in range(1, plan.steps + 1):
-        _advance(net.director, optimizers, draw(train, plan.batch, random), (step - 1) / plan.steps)
+        share = min(1.0, (1 - (step - 1) / plan.steps) / (1 - plan.full))
+        _advance(net.director, optimizers, draw(train, plan.batch, random), share)
         if step % max(1, plan.steps // 100) == 0 or step == plan.steps:
             yield step, relative_error(net.director, held_out)
     weights.save(net, file, {"stage": "director", "data": photos.name, "training": asdict(plan)}, torch.float32)
@@ -138,10 +145,10 @@ def _optimizers(net: Director, plan: DirectorTraining) -> list[torch.optim.Optim
     return made
 
 
-def _advance(net: Director, optimizers: list[torch.optim.Optimizer], batch: Examples, done: float) -> None:
-    """One step; ``done`` is the share of the steps before it."""
+def _advance(net: Director, optimizers: list[torch.optim.Optimizer], batch: Examples, share: float) -> None:
+    """One step at a ``share`` of the rates."""
     torch.autograd.backward(F.mse_loss(net.judge(batch.seen), batch.lines))
-    scale_rates(optimizers, min(1.0, (1 - done) / 0.7))
+    scale_rates(optimizers, share)
     for optimizer in optimizers:
         optimizer.step()
         optimizer.zero_grad()

@@ -208,7 +208,8 @@ def _critic(config: TrainConfig) -> Discriminator:
 
 def _placed(net: Net, ranks: Ranks) -> Net:
     net.to(ranks.device)
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs do not know the option
+    if ranks.device.type == "cuda":  # CPUs go backward a tenth faster with channels first
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs do not know the option
     return net
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +16,7 @@ from blurlive.models.flow import FlowConfig
 from blurlive.models.generator import GeneratorConfig
 from blurlive.models.restorer import RestorerConfig
 from blurlive.training.director import (
+    KEY,
     DirectorTraining,
     gather,
     relative_error,
@@ -55,6 +57,10 @@ def test_the_director_can_be_trained_alone_and_is_what_a_run_starts_from(tmp_pat
     director = weights.load(file)[0].director
     assert director is not None
     assert relative_error(director, seen) < 0.8  # 1 is "nothing moves"
+    held_out = gather(photos, "held-out", 8, plan, KEY)
+    further = replace(plan, steps=1, adamw=0.0, init=str(file))  # goes on from there, by nothing
+    [(_, error)] = train_director(photos, tmp_path / "further.safetensors", further)
+    assert error == pytest.approx(relative_error(director, held_out), rel=1e-3)
     run = Run(small(photos, init=str(file), losses__direction=0, model=sizes), tmp_path / "run")
     assert not any(p.requires_grad for p in run.net.director.parameters())  # type: ignore[union-attr]
 
