@@ -47,6 +47,8 @@ def random_net(config: RestorerConfig = TINY, seed: int = 0) -> Restorer:
         for parameter in net.parameters():
             fan_in = max(1, parameter[0].numel())
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * (0.7 / fan_in**0.5))
+        if net.director is not None and net.director.head.bias is not None:
+            net.director.head.bias[2] += 1  # a length below 0 would be no motion
     return net
 
 
