@@ -10,7 +10,6 @@ on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -18,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import motion as mo
-from .bend import Bend, draw_bend
+from .bend import draw_bend
 from .camera import Camera, Exposure
+from .layers import Layer, backwards, overlaid, travel, warped
 from .photos import Image, PhotoBank
 
 FRAMES = 7
@@ -66,20 +66,6 @@ class Sequence:
     motion: Float
 
 
-@dataclass(frozen=True)
-class _Layer:
-    texture: Image
-    scale: float
-    mask: Float | None  # None: covers everything (background)
-    motion: mo.Array
-    place: mo.Array = field(default_factory=lambda: np.zeros(2))  # where the texture's centre rests in the scene
-    bend: Bend | None = None
-
-    def share(self, instant: int) -> float:
-        """How much of the bend is done, -0.5 to 0.5."""
-        return instant / (len(self.motion) - 1) - 0.5
-
-
 def synthesize(rng: np.random.Generator, bank: PhotoBank, size: int, spec: SceneSpec) -> Sequence:
     """Draw one scene and expose it. The same generator state gives the same bytes."""
     exposed = int(rng.choice([7, 3, 2], p=spec.exposures))
@@ -87,18 +73,13 @@ def synthesize(rng: np.random.Generator, bank: PhotoBank, size: int, spec: Scene
     layers = _scene(rng, bank, size, length if exposed == 7 else length / 3, spec)
     subframes = _subframes(rng, max(mo.extent(layer.motion, size) for layer in layers), spec) if exposed == 7 else 1
     layers = [replace(layer, motion=layer.motion[:: FINEST // subframes]) for layer in layers]
-    travel = _travel(layers, size)
-    if not spec.backwards and travel[0].mean() < 0:
-        layers = [_reversed(layer) for layer in layers]
-        travel = -travel
+    moved = travel(layers, size)
+    if not spec.backwards and moved[0].mean() < 0:
+        layers = [backwards(layer) for layer in layers]
+        moved = -moved
     exposure = Exposure(rng, spec.camera)
     frames = _render(layers, size, exposed, subframes, exposure)
-    return Sequence(exposure.finish(), frames, travel.astype(np.float32))
-
-
-def _reversed(layer: _Layer) -> _Layer:
-    bend = layer.bend and replace(layer.bend, displacement=-layer.bend.displacement)
-    return replace(layer, motion=layer.motion[::-1], bend=bend)
+    return Sequence(exposure.finish(), frames, moved.astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -117,8 +98,8 @@ def synthesize_pair(rng: np.random.Generator, bank: PhotoBank, size: int, spec: 
     layers = _scene(rng, bank, size, length, spec)
     exposure = Exposure(rng, spec.camera)
     ends = (0, len(layers[0].motion) - 1)
-    first, last = (exposure.develop(_picture([_warp(layer, k, size) for layer in layers])) for k in ends)
-    return Pair(first, last, _travel(layers, size, at=0).astype(np.float32))
+    first, last = (exposure.develop(overlaid([warped(layer, k, size) for layer in layers])) for k in ends)
+    return Pair(first, last, travel(layers, size, at=0).astype(np.float32))
 
 
 def _subframes(rng: np.random.Generator, reach: float, spec: SceneSpec) -> int:
@@ -131,7 +112,7 @@ def _subframes(rng: np.random.Generator, reach: float, spec: SceneSpec) -> int:
     return next((n for n in (2, 3) if 2 * reach / 6 / n < 1.5), FINEST)
 
 
-def _scene(rng: np.random.Generator, bank: PhotoBank, size: int, length: float, spec: SceneSpec) -> list[_Layer]:
+def _scene(rng: np.random.Generator, bank: PhotoBank, size: int, length: float, spec: SceneSpec) -> list[Layer]:
     """Background and cut-outs with their motions at the finest instants."""
     times = np.linspace(0, 1, (FRAMES - 1) * FINEST + 1)
     shake = mo.camera(rng, times, size, length, spec.motion)
@@ -142,7 +123,7 @@ def _scene(rng: np.random.Generator, bank: PhotoBank, size: int, length: float, 
     return [_bending(rng, layer) if rng.random() < spec.bending else layer for layer in layers]
 
 
-def _bending(rng: np.random.Generator, layer: _Layer) -> _Layer:
+def _bending(rng: np.random.Generator, layer: Layer) -> Layer:
     """The layer with a bend; what is still, or only turns, does not bend."""
     shift = layer.motion[-1, :2, 2] - layer.motion[0, :2, 2]
     if np.hypot(*shift) < 1e-6:
@@ -158,18 +139,18 @@ def _object_motion(
     return mo.camera(rng, times, size, mo.draw_length(rng, spec.motion), spec.motion) @ shake
 
 
-def _background(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array, soft: float) -> _Layer:
+def _background(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array, soft: float) -> Layer:
     margin = min(int(np.ceil(mo.extent(motion, size))), size) + 2
     texture, scale = bank.texture(rng, size + 2 * margin)
-    return _Layer(_focused(rng, texture, scale, soft), scale, None, motion)
+    return Layer(_focused(rng, texture, scale, soft), scale, None, motion)
 
 
-def _cut_out(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array, spec: SceneSpec) -> _Layer:
+def _cut_out(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array, spec: SceneSpec) -> Layer:
     side = max(8, int(size * float(np.exp(rng.uniform(*np.log(CUT_OUT))))))  # of fewer pixels there is no shape
     texture, scale = bank.texture(rng, side)
     like = _likeness(texture) * rng.uniform(0.3, 1.0) if rng.random() < spec.outlined else None
     mask, place = _blob(rng, texture.shape[0], like), rng.uniform(-size / 2, size / 2, 2)
-    return _Layer(_focused(rng, texture, scale, spec.soft), scale, mask, motion, place)
+    return Layer(_focused(rng, texture, scale, spec.soft), scale, mask, motion, place)
 
 
 def _focused(rng: np.random.Generator, texture: Image, scale: float, soft: float) -> Image:
@@ -204,34 +185,7 @@ def _blob(rng: np.random.Generator, side: int, like: Float | None = None) -> Flo
     return np.asarray(mask, np.float32)
 
 
-def _travel(layers: list[_Layer], size: int, at: int | None = None) -> mo.Array:
-    """Exact travel of what is seen at instant ``at`` (the middle): the top-most layer that is more than half opaque."""
-    at = len(layers[0].motion) // 2 if at is None else at
-    seen = _layer_travel(layers[0], size, at)
-    for layer in layers[1:]:
-        _, alpha = _warp(layer, at, size)
-        assert alpha is not None
-        seen = np.where(alpha[..., 0] > 0.5, _layer_travel(layer, size, at), seen)
-    return seen
-
-
-def _layer_travel(layer: _Layer, size: int, at: int) -> mo.Array:
-    if layer.bend is None:
-        return mo.travel(layer.motion, size, at)
-    place = layer.place.astype(np.float32)
-    rest = layer.bend.seen(_scene_places(layer.motion[at], size) - place, layer.share(at))
-    first, last = (
-        mo.apply(layer.motion[k], layer.bend.moved(rest, share) + place) for k, share in ((0, -0.5), (-1, 0.5))
-    )
-    return np.moveaxis(last - first, -1, 0)
-
-
-def _scene_places(pose: mo.Array, size: int) -> Float:
-    """What places ``(size, size, 2)`` of the scene, in pixels from its centre, the picture's pixels show."""
-    return np.asarray(mo.apply(np.linalg.inv(pose), mo.pixels(size).astype(np.float32)), np.float32)
-
-
-def _render(layers: list[_Layer], size: int, exposed: int, subframes: int, exposure: Exposure) -> Image:
+def _render(layers: list[Layer], size: int, exposed: int, subframes: int, exposure: Exposure) -> Image:
     """The seven sharp frames ``(7, S, S, 3)``; every instant that the shutter saw goes into ``exposure``."""
     instants = (FRAMES - 1) * subframes + 1
     in_blur = shutter(instants, exposed)
@@ -241,8 +195,8 @@ def _render(layers: list[_Layer], size: int, exposed: int, subframes: int, expos
     for k in range(instants):
         for i, layer in enumerate(layers):
             if i not in cache or not still[i]:
-                cache[i] = _warp(layer, k, size)
-        picture = _picture(cache[i] for i in range(len(layers)))
+                cache[i] = warped(layer, k, size)
+        picture = overlaid(cache[i] for i in range(len(layers)))
         if k in in_blur:
             exposure.add(picture)
         if k % subframes == 0:
@@ -256,46 +210,3 @@ def shutter(instants: int, exposed: int) -> set[int]:
     return (
         set(range(instants)) if exposed == FRAMES else set(np.linspace(0, instants - 1, exposed).astype(int).tolist())
     )
-
-
-def _warp(layer: _Layer, instant: int, size: int) -> tuple[Image, Float | None]:
-    """The layer's picture ``(S, S, 3)`` and, for a cut-out, its opacity ``(S, S, 1)`` at one instant."""
-    if layer.bend is not None:
-        return _warp_bent(layer, layer.bend, instant, size)
-    side = layer.texture.shape[0]
-    x, y = side / 2 - 0.5 - layer.scale * layer.place
-    to_texture = np.array([[layer.scale, 0, x], [0, layer.scale, y], [0, 0, 1.0]])
-    to_centre = np.array([[1, 0, 0.5 - size / 2], [0, 1, 0.5 - size / 2], [0, 0, 1.0]])
-    matrix = to_texture @ np.linalg.inv(layer.motion[instant]) @ to_centre
-    flags = cv2.WARP_INVERSE_MAP | (cv2.INTER_LINEAR if layer.scale > 1.25 else cv2.INTER_CUBIC)
-    picture = cv2.warpAffine(layer.texture, matrix[:2], (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
-    if layer.mask is None:
-        return np.asarray(picture, np.uint8), None
-    linear = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
-    alpha = cv2.warpAffine(layer.mask, matrix[:2], (size, size), flags=linear, borderMode=cv2.BORDER_CONSTANT)
-    return np.asarray(picture, np.uint8), np.asarray(alpha, np.float32)[..., None]
-
-
-def _warp_bent(layer: _Layer, bend: Bend, instant: int, size: int) -> tuple[Image, Float | None]:
-    places = _scene_places(layer.motion[instant], size) - layer.place.astype(np.float32)
-    look = bend.seen(places, layer.share(instant)) * np.float32(layer.scale) + (layer.texture.shape[0] / 2 - 0.5)
-    sampling = cv2.INTER_LINEAR if layer.scale > 1.25 else cv2.INTER_CUBIC
-    picture = cv2.remap(layer.texture, look, None, sampling, borderMode=cv2.BORDER_REFLECT_101)
-    if layer.mask is None:
-        return np.asarray(picture, np.uint8), None
-    alpha = cv2.remap(layer.mask, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    return np.asarray(picture, np.uint8), np.asarray(alpha, np.float32)[..., None]
-
-
-def _picture(layers: Iterable[tuple[Image, Float | None]]) -> Image:
-    """Layers with their opacities, each over those before it."""
-    below: Image | None = None
-    for picture, alpha in layers:
-        below = picture if below is None or alpha is None else _over(below, picture, alpha)
-    assert below is not None, "a scene has a background"
-    return below
-
-
-def _over(below: Image, picture: Image, alpha: Float) -> Image:
-    mixed = below + (picture.astype(np.float32) - below) * alpha + 0.5
-    return mixed.astype(np.uint8)
