@@ -5,8 +5,7 @@ set of weights per frame and class of length (least squares on two thirds of the
 dB over the blurred photo on the other third: for several sets of taps with the exact motion, and for what the bundled
 director sees, its line and its length each replaced by the true one. Sequences are synthesised from the held-out photos
 alone, since the director knows the others. With ``--clean`` things only shift, evenly, before a camera that adds
-nothing. No generator is involved: this is the floor that a generator told the same should
-pass.
+nothing. No generator is involved: this is the floor that a generator told the same should pass.
 """
 
 from __future__ import annotations

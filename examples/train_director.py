@@ -3,8 +3,7 @@
     python examples/train_director.py PHOTOS -o director.safetensors [--steps 3400] [--examples 10000] [--size 320]
     blurlive train --config examples/base.toml --data PHOTOS --init director.safetensors --out runs/base
 
-With --init WEIGHTS it goes on from a director that was trained before: a lower rate that falls from the first step on
-(--muon 0.004 --full 0) is kinder to it.
+With --init WEIGHTS it goes on from a director that was trained before; a lower rate (--muon 0.004) is kinder to it.
 
 Prints the held-out error of the line field as a share of what "nothing moves" has. Pictures are made first and kept in
 memory: 10,000 of 320 x 320 pixels take 3.9 GB, of 160 x 160 a quarter of that. But what the director learns on 160 does
@@ -26,8 +25,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("director.safetensors"))
     for name, what in (("steps", "of optimisation"), ("examples", "pictures"), ("size", "side of one in pixels")):
         parser.add_argument(f"--{name}", type=int, default=getattr(DirectorTraining, name), help=what)
-    for name, what in (("muon", "learning rate"), ("full", "share of the steps at full rates")):
-        parser.add_argument(f"--{name}", type=float, default=getattr(DirectorTraining, name), help=what)
+    parser.add_argument("--muon", type=float, default=DirectorTraining.muon, help="learning rate")
     parser.add_argument("--init", default="", help="weights to go on from")
     parser.add_argument("--workers", type=int, default=1, help="processes that make them")
     options = parser.parse_args()
@@ -37,7 +35,6 @@ def main() -> None:
         size=options.size,
         muon=options.muon,
         adamw=options.muon / 10,
-        full=options.full,
         init=options.init,
         workers=options.workers,
     )

@@ -36,6 +36,8 @@ KEY = 2**31 + 2
 """Seed of the held-out pictures."""
 ENOUGH = 200_000
 """Cells that the whitening is learnt from: copies in fp32 of more would take gigabytes."""
+FULL = 0.3
+"""Share of the steps at full rates, of a director that begins from nothing."""
 SHORTEST = 0.3
 """Shortest motion of a scene that moves, in pixels: the director has to know faint blur from soft texture."""
 
@@ -45,8 +47,8 @@ class DirectorTraining:
     """How the director is trained: ``examples`` pictures of ``size`` pixels a side are synthesised once (0.4 MB of
     memory each at 320, a quarter of it at 160), ``held_out`` ones to measure on. They are that large since what the
     director learnt on 160 pixels did not hold for the middle of larger pictures. ``muon`` and ``adamw`` are learning
-    rates; both fall linearly to nothing after ``full`` of the steps. ``init`` names weights to go on from, as for
-    ``blurlive train``."""
+    rates; both fall linearly to nothing after three tenths of the steps. ``init`` names weights to go on from, as for
+    ``blurlive train``; then they fall from the first step on, which is kinder to what was learnt."""
 
     steps: int = 3400
     examples: int = 10_000
@@ -55,7 +57,6 @@ class DirectorTraining:
     batch: int = 8
     muon: float = 0.01
     adamw: float = 1e-3
-    full: float = 0.3
     init: str = ""
     seed: int = 0
     workers: int = 1
@@ -92,9 +93,9 @@ def train_director(
     train = gather(photos, "train", plan.examples, plan, plan.seed)
     if not plan.init:  # trained weights are of the whitening that they were trained with
         net.director.standardise(train.seen[: max(1, ENOUGH // (plan.size // CELL) ** 2)])
-    optimizers = _optimizers(net.director, plan)
+    optimizers, full = _optimizers(net.director, plan), 0.0 if plan.init else FULL
     for step in range(1, plan.steps + 1):
-        share = min(1.0, (1 - (step - 1) / plan.steps) / (1 - plan.full))
+        share = min(1.0, (1 - (step - 1) / plan.steps) / (1 - full))
         _advance(net.director, optimizers, draw(train, plan.batch, random), share)
         if step % max(1, plan.steps // 100) == 0 or step == plan.steps:
             yield step, relative_error(net.director, held_out)

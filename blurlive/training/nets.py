@@ -38,7 +38,7 @@ class Nets:
         return pictures if self.net.config.generator.channels == 3 else luminance(pictures)
 
     def generate(self, blurred: Tensor, field: Tensor | None, net: Restorer | None = None) -> Tensor:
-        """Seven frames ``(N, 7, C, H, W)`` of ``blurred (N, C, H, W)``; ``field (N, 2, H/16, W/16)`` if it is
+        """Seven frames ``(N, 7, C, H, W)`` of ``blurred (N, C, H, W)``; ``field (N, 3, H/16, W/16)`` if it is
         directed."""
         generator = (net or self.net).generator
         with self.multiplying(blurred.device):
