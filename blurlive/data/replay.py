@@ -1,4 +1,4 @@
-"""Use each synthesised sequence several times: to make a scene keeps a CPU busy for much of the step that learns from it.
+"""Use each synthesised sequence several times: making it keeps a CPU busy for much of the step that learns from it.
 
 Every ``uses``-th batch is fresh; those between are drawn from the latest :data:`KEPT` fresh ones, sequence by sequence,
 each mirrored, turned or played backwards at random. What is drawn is a function of (seed, step), so a run that is

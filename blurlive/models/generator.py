@@ -162,7 +162,8 @@ def _by_frame(out: Tensor) -> Tensor:
 
 def _taps(blurred: Tensor, field: Tensor) -> Callable[[float], Tensor]:
     """What a picture ``(N, C, H, W)`` gains at a tap along its field, times :data:`SLOPE`, folded to ``(N, 4C, H/2,
-    W/2)``: a function of the tap, since all of them would be a gigabyte of a large tile."""
+    W/2)``: a function of the tap, since all of them would be a gigabyte of a large tile; the few that are seen are
+    sampled again to be weighed."""
     way = F.interpolate(motion(field.float()), scale_factor=2, mode="bilinear", align_corners=False)
     grid, size = pixels(blurred), way.new_tensor([blurred.shape[-1] / 2, blurred.shape[-2] / 2])
     step, picture = way.permute(0, 2, 3, 1) / size, blurred.float()
