@@ -28,10 +28,12 @@ def true_field(clip: Clip) -> Tensor:
 
 
 def fields(own: Tensor, true: Tensor) -> list[Tensor]:
-    """One field for each of :data:`ROWS`."""
-    lengths = [field.norm(dim=0, keepdim=True).clamp_min(1e-6) for field in (own, true)]
-    sense = torch.where((own * true).sum(0, keepdim=True) < 0, -1.0, 1.0)
-    return [own, own * sense, own * sense / lengths[0] * lengths[1], true / lengths[1] * lengths[0], true]
+    """One field for each of :data:`ROWS`; own lines keep their doubt, true ones are sure."""
+    ways, doubts = own[:2], own[2:]
+    lengths = [field.norm(dim=0, keepdim=True).clamp_min(1e-6) for field in (ways, true)]
+    signed = ways * torch.where((ways * true).sum(0, keepdim=True) < 0, -1.0, 1.0)
+    as_long = signed / lengths[0] * lengths[1]
+    return [own, *(torch.cat([f, doubts]) for f in (signed, as_long)), true / lengths[1] * lengths[0], true]
 
 
 def score(frames: np.ndarray, sharp: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from blurlive.data.disk import scene_spec, write_clips
-from blurlive.data.motion import MotionRange, camera, travel
+from blurlive.data.motion import MotionRange, camera, path, travel
 from blurlive.data.photos import PhotoBank, chosen
 from blurlive.data.synthesis import SceneSpec, _blob, _likeness, shutter, synthesize, synthesize_pair
 from blurlive.errors import DataError, OutputError, UsageError
@@ -99,6 +99,26 @@ def test_some_motions_mostly_turn_or_zoom() -> None:
     shifted, turned = lengths(0.0), lengths(1.0)
     assert shifted[0] == pytest.approx(10, abs=1)
     assert turned[0] < 3 < 8 < turned[1]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**31), st.floats(0.5, 40))
+def test_even_paths_are_straight_and_of_one_speed(seed: int, length: float) -> None:
+    times = np.linspace(0, 1, 7)
+    steps = np.diff(path(np.random.default_rng(seed), times, length, MotionRange(even=1.0)), axis=0)
+    np.testing.assert_allclose(steps, np.broadcast_to(steps[:1], steps.shape), atol=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(steps.sum(0)), length)
+    restless = np.diff(path(np.random.default_rng(seed), times, length, MotionRange(even=0.0)), axis=0)
+    assert np.abs(restless - restless[:1]).max() > 1e-6 * length
+
+
+def test_faint_layers_show_less_contrast_around_the_same_mean(bank: PhotoBank) -> None:
+    contrasts = {}
+    for share in (0.0, 1.0):
+        spec = replace(PLAIN, faint=share, soft=0.0, objects=(1.0,))
+        clips = [synthesize(np.random.default_rng(seed), bank, SIZE, spec) for seed in range(6)]
+        contrasts[share] = float(np.mean([clip.sharp.std((1, 2)).mean() for clip in clips]))
+    assert contrasts[1.0] < 0.5 * contrasts[0.0]
 
 
 def test_a_cut_out_follows_what_its_photo_shows() -> None:

@@ -26,12 +26,14 @@ class MotionRange:
     ``turning`` that of motions that turn or zoom far more than they shift.
     Lengths are drawn log-uniformly: faint blur is as frequent as long blur. ``curvature`` (bend, change of speed) and
     ``jitter`` are shares of a path's length; bend and jitter are those of the most restless one. Most paths are far
-    steadier, as those of real clips are (``benchmarks/paths.py``).
+    steadier, as those of real clips are (``benchmarks/paths.py``), and a share ``even`` is straight and of one speed:
+    seven frames then average to a comb of even gaps, which shows other spectra than the least uneven one.
     """
 
     shortest: float = 1.5
     longest: float = 40.0
     still: float = 0.1
+    even: float = 0.3
     curvature: float = 0.35
     jitter: float = 0.06
     rotation: float = 0.35
@@ -47,9 +49,11 @@ def path(rng: np.random.Generator, times: Array, length: float, spec: MotionRang
     tremor.
     """
     s = times - 0.5
-    restless = rng.random() ** 2
     angle = rng.uniform(0, 2 * np.pi)
     along = np.array([np.cos(angle), np.sin(angle)])
+    if rng.random() < spec.even:
+        return np.outer(s * length, along)
+    restless = rng.random() ** 2
     across = np.array([-along[1], along[0]])
     bend = rng.normal(0, spec.curvature * restless) * length
     speed = rng.normal(0, spec.curvature) * length

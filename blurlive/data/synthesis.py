@@ -27,6 +27,8 @@ FINEST = 6
 """Most instants from one sharp frame to the next."""
 OUT_OF_FOCUS = (0.4, 2.0)
 """Standard deviation, in pixels, of the blur of a layer that is out of focus."""
+FAINT = (0.05, 0.5)
+"""Contrast that is left of a layer that shows little texture."""
 CUT_OUT = (0.12, 1.1)
 """Least and greatest side of a cut-out, as shares of the picture's."""
 Float = NDArray[np.float32]
@@ -39,8 +41,9 @@ class SceneSpec:
     ``objects`` are the odds of 0, 1, 2, ... cut-outs; ``parallax`` that a cut-out moves as the camera does, only nearer
     or farther, ``outlined`` that it follows the outlines of what its photo shows; ``bending`` that what a layer shows
     bends while it moves; ``exposures`` the odds of averages of 7, 3 and 2 frames; ``soft`` that a layer is a little out
-    of focus, which is no motion; ``plain`` that an average of 7 has no instants in between and ``half`` that it has
-    one; ``backwards`` draws both orders, its absence plays every scene to the right.
+    of focus, which is no motion; ``faint`` that it shows little texture, as ice, skies and dark halls do; ``plain``
+    that an average of 7 has no instants in between and ``half`` that it has one; ``backwards`` draws both orders, its
+    absence plays every scene to the right.
     """
 
     motion: mo.MotionRange = field(default_factory=mo.MotionRange)
@@ -49,7 +52,8 @@ class SceneSpec:
     parallax: float = 0.4
     exposures: tuple[float, float, float] = (0.86, 0.05, 0.09)
     soft: float = 0.35
-    bending: float = 0.5
+    faint: float = 0.12
+    bending: float = 0.65
     outlined: float = 0.5
     plain: float = 0.35
     half: float = 0.2
@@ -116,7 +120,7 @@ def _scene(rng: np.random.Generator, bank: PhotoBank, size: int, length: float, 
     """Background and cut-outs with their motions at the finest instants."""
     times = np.linspace(0, 1, (FRAMES - 1) * FINEST + 1)
     shake = mo.camera(rng, times, size, length, spec.motion)
-    layers = [_background(rng, bank, size, shake, spec.soft)]
+    layers = [_background(rng, bank, size, shake, spec)]
     objects = range(int(rng.choice(len(spec.objects), p=spec.objects)))
     motions = (_object_motion(rng, times, size, shake, length, spec) for _ in objects)
     layers += [_cut_out(rng, bank, size, motion, spec) for motion in motions]
@@ -139,10 +143,10 @@ def _object_motion(
     return mo.camera(rng, times, size, mo.draw_length(rng, spec.motion), spec.motion) @ shake
 
 
-def _background(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array, soft: float) -> Layer:
+def _background(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array, spec: SceneSpec) -> Layer:
     margin = min(int(np.ceil(mo.extent(motion, size))), size) + 2
     texture, scale = bank.texture(rng, size + 2 * margin)
-    return Layer(_focused(rng, texture, scale, soft), scale, None, motion)
+    return Layer(_shown(rng, texture, scale, spec), scale, None, motion)
 
 
 def _cut_out(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array, spec: SceneSpec) -> Layer:
@@ -150,7 +154,20 @@ def _cut_out(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Ar
     texture, scale = bank.texture(rng, side)
     like = _likeness(texture) * rng.uniform(0.3, 1.0) if rng.random() < spec.outlined else None
     mask, place = _blob(rng, texture.shape[0], like), rng.uniform(-size / 2, size / 2, 2)
-    return Layer(_focused(rng, texture, scale, spec.soft), scale, mask, motion, place)
+    return Layer(_shown(rng, texture, scale, spec), scale, mask, motion, place)
+
+
+def _shown(rng: np.random.Generator, texture: Image, scale: float, spec: SceneSpec) -> Image:
+    """The texture as the scene shows it: perhaps with little contrast, perhaps out of focus."""
+    return _focused(rng, _faint(rng, texture, spec.faint), scale, spec.soft)
+
+
+def _faint(rng: np.random.Generator, texture: Image, share: float) -> Image:
+    """The texture, with probability ``share`` with 5 to 50 % of its contrast around its mean colour."""
+    if share == 0 or rng.random() >= share:
+        return texture
+    contrast, mean = float(np.exp(rng.uniform(*np.log(FAINT)))), texture.mean((0, 1))
+    return np.asarray(np.round(mean + (texture - mean) * contrast), np.uint8)
 
 
 def _focused(rng: np.random.Generator, texture: Image, scale: float, soft: float) -> Image:
