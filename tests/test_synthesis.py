@@ -91,7 +91,7 @@ def test_the_exact_flow_brings_the_last_frame_back_to_the_first(bank: PhotoBank,
 def test_some_motions_mostly_turn_or_zoom() -> None:
     def lengths(turning: float) -> tuple[float, float]:
         """Mean travel over 50 scenes of 64 pixels: in the middle, and at a corner."""
-        spec = MotionRange(turning=turning, tilt=0)
+        spec = MotionRange(turning=turning, swinging=0, tilt=0)
         moves = (camera(np.random.default_rng(seed), np.linspace(0, 1, 37), SIZE, 10.0, spec) for seed in range(50))
         far = [np.linalg.norm(travel(move, SIZE), axis=0) for move in moves]
         return float(np.mean([one[SIZE // 2, SIZE // 2] for one in far])), float(np.mean([one[0, 0] for one in far]))
@@ -99,6 +99,16 @@ def test_some_motions_mostly_turn_or_zoom() -> None:
     shifted, turned = lengths(0.0), lengths(1.0)
     assert shifted[0] == pytest.approx(10, abs=1)
     assert turned[0] < 3 < 8 < turned[1]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**31), st.floats(1, 30))
+def test_a_swinging_camera_moves_what_is_beyond_and_what_is_before_opposite_ways(seed: int, length: float) -> None:
+    spec = MotionRange(swinging=1, turning=0, rotation=0, zoom=0, even=1)
+    moved = travel(camera(np.random.default_rng(seed), np.linspace(0, 1, 7), SIZE, length, spec), SIZE)
+    corners = moved[:, [0, 0, -1, -1], [0, -1, 0, -1]]
+    assert min(corners[:, 0] @ corners[:, k] for k in (1, 2, 3)) < 0
+    assert np.linalg.norm(moved, axis=0).max() < 1.6 * length
 
 
 @settings(max_examples=20, deadline=None)

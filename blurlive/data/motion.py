@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 TURNING = 1.2
 """Rotation and zoom of a motion that mostly turns, as shares of a length over the picture's side."""
+SWING = (2.5, 8.0)
+"""How much more the shift becomes over a picture's side where a camera swings round something, in shifts."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class MotionRange:
     """How far and how oddly things move during the exposure.
 
     Lengths are in pixels from first frame to last; ``still`` is the share of exposures with no camera motion, and
-    ``turning`` that of motions that turn or zoom far more than they shift.
+    ``turning`` that of motions that turn or zoom far more than they shift, and ``swinging`` that of cameras that swing
+    round something within the picture: what is beyond it moves one way, what is before it the other.
     Lengths are drawn log-uniformly: faint blur is as frequent as long blur. ``curvature`` (bend, change of speed) and
     ``jitter`` are shares of a path's length; bend and jitter are those of the most restless one. Most paths are far
     steadier, as those of real clips are (``benchmarks/paths.py``), and a share ``even`` is straight and of one speed:
@@ -40,6 +43,7 @@ class MotionRange:
     zoom: float = 0.3
     tilt: float = 0.5
     turning: float = 0.12
+    swinging: float = 0.1
 
 
 def path(rng: np.random.Generator, times: Array, length: float, spec: MotionRange) -> Array:
@@ -75,12 +79,22 @@ def camera(rng: np.random.Generator, times: Array, size: int, length: float, spe
     s = times - 0.5
     turns = rng.random() < spec.turning
     rotation, zoom = (TURNING, TURNING) if turns else (spec.rotation, spec.zoom)
+    plane = rng.normal(0, spec.tilt, 2) / size * (rng.random() < 0.5)
+    if rng.random() < spec.swinging and not turns:
+        plane, length = _swing(rng, size, length)
     turn = rng.normal(0, rotation) * length / size
     grow = rng.normal(0, zoom) * length / size
     length *= rng.uniform(0, 0.3) if turns else 1.0
-    plane = rng.normal(0, spec.tilt, 2) / size * (rng.random() < 0.5)
     shift = path(rng, times, length, spec)
     return np.stack([_pose(turn * a, 1 + grow * a, d, plane) for a, d in zip(s, shift, strict=True)])
+
+
+def _swing(rng: np.random.Generator, size: int, length: float) -> tuple[Array, float]:
+    """The plane of a ground on which a camera keeps its eye on one line (above and below it, things move in opposite
+    ways), and the shift in the middle with which nothing moves by more than ``length``."""
+    slope, angle = float(np.exp(rng.uniform(*np.log(SWING)))), rng.normal(np.pi / 2, 0.4)
+    steep = slope * rng.choice([-1, 1]) * np.array([np.cos(angle), np.sin(angle)])
+    return steep / size, length / (1 + slope / 2)
 
 
 def _pose(turn: float, grow: float, shift: Array, plane: Array) -> Array:
