@@ -28,7 +28,6 @@ from blurlive.models.director import CELL, motion
 CLASSES = (1, 3, 6, 12, 24, 60)
 SHIFTS = (2.0, 4.0, 8.0, 16.0, 32.0)
 SIDE = 320
-INSTANTS = 37
 
 
 def clips(folder: Path) -> Iterator[tuple[Image, Tensor]]:
@@ -38,7 +37,7 @@ def clips(folder: Path) -> Iterator[tuple[Image, Tensor]]:
         yield clip.blurred, cells_first_to_last(clip.sharp)
 
 
-def shifts(folder: Path, number: int = 20) -> Iterator[tuple[Image, Tensor]]:
+def shifts(folder: Path, instants: int, number: int = 20) -> Iterator[tuple[Image, Tensor]]:
     """As :func:`clips`, of textures that are shifted evenly."""
     bank, rng = PhotoBank(folder, "held-out"), np.random.default_rng(0)
     for length in SHIFTS:
@@ -46,17 +45,20 @@ def shifts(folder: Path, number: int = 20) -> Iterator[tuple[Image, Tensor]]:
             texture, _ = bank.texture(rng, SIDE + 2 * int(length))
             angle = rng.uniform(0, np.pi)
             shift = length * np.array([np.cos(angle), np.sin(angle)])
-            yield shifted(texture, shift), torch.from_numpy(shift).float().view(2, 1, 1).expand(2, *(SIDE // CELL,) * 2)
+            yield (
+                shifted(texture, shift, instants),
+                torch.from_numpy(shift).float().view(2, 1, 1).expand(2, *(SIDE // CELL,) * 2),
+            )
 
 
-def shifted(texture: Image, shift: np.ndarray) -> Image:
-    """The middle ``(320, 320, 3)`` of a texture as it is seen while it shifts by ``shift`` pixels."""
+def shifted(texture: Image, shift: np.ndarray, instants: int) -> Image:
+    """The middle ``(320, 320, 3)`` of a texture as it is seen at ``instants`` while it shifts by ``shift`` pixels."""
     corner, light = np.array(texture.shape[1::-1]) / 2 - SIDE / 2, np.zeros((SIDE, SIDE, 3))
-    for time in np.linspace(-0.5, 0.5, INSTANTS):
+    for time in np.linspace(-0.5, 0.5, instants):
         moved = np.hstack([np.eye(2), (corner - time * shift)[:, None]])
         seen = cv2.warpAffine(texture, moved, (SIDE, SIDE), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
         light += (seen / 255) ** 2.2
-    return np.round(255 * (light / INSTANTS) ** (1 / 2.2)).astype(np.uint8)
+    return np.round(255 * (light / instants) ** (1 / 2.2)).astype(np.uint8)
 
 
 def judged(extractor: Extractor, photo: Image, true: Tensor) -> Tensor:
@@ -74,10 +76,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--weights")
+    parser.add_argument("--instants", type=int, default=37)
     options = parser.parse_args()
     extractor = Extractor(options.weights)
-    examples = clips if any(path.is_dir() for path in options.folder.iterdir()) else shifts
-    found = torch.cat([judged(extractor, photo, true) for photo, true in examples(options.folder)], 1)
+    real = any(path.is_dir() for path in options.folder.iterdir())
+    examples = clips(options.folder) if real else shifts(options.folder, options.instants)
+    found = torch.cat([judged(extractor, photo, true) for photo, true in examples], 1)
     for least, most in pairwise(CLASSES):
         here = found[:, (found[0] >= least) & (found[0] < most)]
         if here.shape[1] > 1:

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from ..models.director import stretched
 
-TURN = (0.1, 0.2)
+TURN = (0.05, 0.12)
 """Deviations of the angle in radians: of a whole picture, and within it."""
-LENGTH = (0.2, 0.25)
+LENGTH = (0.1, 0.12)
 """The same for the natural logarithm of the length."""
-SHORT = -0.05
+SHORT = -0.1
 """Mean of that logarithm: said lengths are rather too short."""
 SMEARED = 0.3
 """Share of the fields that are averaged over 5 x 5 cells, as if nothing had a border."""
