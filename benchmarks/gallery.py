@@ -43,8 +43,10 @@ class Case:
     photo: str = "coffee.png"
 
     def spec(self) -> SceneSpec:
-        motion = MotionRange(shortest=self.length, longest=self.length, **{"still": 0.0, **self.motion})
-        return SceneSpec(motion, self.camera, self.objects, parallax=0.0, exposures=(1, 0, 0), plain=0, half=0)
+        motion = MotionRange(
+            shortest=self.length, longest=self.length, **{"still": 0.0, "swinging": 0.0, **self.motion}
+        )
+        return SceneSpec(motion, self.camera, self.objects, parallax=0.0, exposures=(1, 0, 0), plain=0, half=0, faint=0)
 
 
 CASES = (

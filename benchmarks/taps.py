@@ -29,10 +29,10 @@ from blurlive.models.generator import CELL, SEEN, TAPS, pixels, sample
 
 EDGES = (0, 0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 1000)
 """Classes of length, in pixels."""
-EVEN = MotionRange(longest=16, still=0.0, curvature=0.0, jitter=0.0, rotation=0.0, zoom=0.0, tilt=0.0, turning=0.0)
+EVEN = MotionRange(longest=16, still=0, even=1, rotation=0, zoom=0, tilt=0, turning=0, swinging=0)
 CLEAN = SceneSpec(
     EVEN, Camera(linear=0.0, lights=0.0, tone=0.0, grey=0.0, noise=0.0, jpeg=0.0), (1.0,), exposures=(1.0, 0.0, 0.0),
-    soft=0.0, bending=0.0, plain=0.0, half=0.0,
+    soft=0.0, faint=0.0, bending=0.0, plain=0.0, half=0.0,
 )  # fmt: skip
 SETS = {
     "a sixteenth": (-1 / 16, 1 / 16),

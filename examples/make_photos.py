@@ -20,6 +20,7 @@ from blurlive.data.motion import MotionRange, camera
 
 HERE = Path(__file__).parent / "photos"
 SOURCE = Path(skimage.__file__).parent / "data"
+SHAKE = MotionRange(even=0, swinging=0, turning=0, tilt=0)
 
 
 def blurred(sharp: np.ndarray, length: float = 8.0, seed: int = 9) -> np.ndarray:
@@ -28,7 +29,7 @@ def blurred(sharp: np.ndarray, length: float = 8.0, seed: int = 9) -> np.ndarray
     height, width = sharp.shape[:2]
     exposure = Exposure(rng, SILENT)
     centre = np.array([[1, 0, width / 2 - 0.5], [0, 1, height / 2 - 0.5], [0, 0, 1.0]])
-    for pose in camera(rng, np.linspace(0, 1, 73), width, length, MotionRange(curvature=0.3, tilt=0.0)):
+    for pose in camera(rng, np.linspace(0, 1, 73), width, length, SHAKE):
         matrix = (centre @ pose @ np.linalg.inv(centre))[:2]
         exposure.add(cv2.warpAffine(sharp, matrix, (width, height), flags=cv2.INTER_CUBIC))
     edge = int(length)
