@@ -24,7 +24,20 @@ from ..data.motion import MotionRange
 from ..data.source import Photos
 from ..data.synthesis import SceneSpec
 from ..errors import ConfigError
-from ..models.director import CELL, OUTPUTS, STATISTICS, TURNS, Director, cells, direction, line, statistics
+from ..models.director import (
+    ANGLES,
+    BINS,
+    CELL,
+    OUTPUTS,
+    SCALES,
+    STATISTICS,
+    TURNS,
+    Director,
+    cells,
+    direction,
+    line,
+    statistics,
+)
 from ..models.restorer import Restorer, RestorerConfig
 from .initial import initial
 from .journal import make_folder_of
@@ -38,6 +51,8 @@ ENOUGH = 200_000
 """Cells that the whitening is learnt from: copies in fp32 of more would take gigabytes."""
 FULL = 0.3
 """Share of the steps at full rates, of a director that begins from nothing."""
+COUNTS = (0.15, 3.0)
+"""Least and most that a cell counts, by its texture."""
 SHORTEST = 0.3
 """Shortest motion of a scene that moves, in pixels: the director has to know faint blur from soft texture."""
 
@@ -139,6 +154,14 @@ def relative_error(net: Director, examples: Examples) -> float:
     return float(F.mse_loss(lines, examples.lines) / examples.lines.square().mean())
 
 
+def texture(seen: Tensor) -> Tensor:
+    """How much the error of each cell counts, ``(N, 1, h, w)``, of mean 1 over each picture: in proportion to its
+    derivatives, since a wrong motion costs frames nothing where there is nothing to see."""
+    sizes = torch.exp(seen[:, SCALES * BINS :][:, :ANGLES].mean(1, keepdim=True))
+    counts = (sizes / sizes.mean((2, 3), keepdim=True)).clamp(*COUNTS)
+    return counts / counts.mean((2, 3), keepdim=True)
+
+
 def _optimizers(net: Director, plan: DirectorTraining) -> list[torch.optim.Optimizer]:
     hidden, rest = split(net)
     made = [Muon(hidden, plan.muon), torch.optim.AdamW(rest, plan.adamw, weight_decay=0.0)]
@@ -148,7 +171,8 @@ def _optimizers(net: Director, plan: DirectorTraining) -> list[torch.optim.Optim
 
 def _advance(net: Director, optimizers: list[torch.optim.Optimizer], batch: Examples, share: float) -> None:
     """One step at a ``share`` of the rates."""
-    torch.autograd.backward(F.mse_loss(net.judge(batch.seen), batch.lines))
+    errors = (net.judge(batch.seen) - batch.lines).square()
+    torch.autograd.backward((texture(batch.seen) * errors).mean())
     scale_rates(optimizers, share)
     for optimizer in optimizers:
         optimizer.step()

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from blurlive import weights
 from blurlive.errors import ConfigError, DataError, WeightsError
+from blurlive.models.director import statistics
 from blurlive.models.flow import FlowConfig
 from blurlive.models.generator import GeneratorConfig
 from blurlive.models.restorer import RestorerConfig
@@ -20,6 +21,7 @@ from blurlive.training.director import (
     DirectorTraining,
     gather,
     relative_error,
+    texture,
     train_director,
 )
 from blurlive.training.flow import FlowTraining, compare, train_flow
@@ -45,6 +47,16 @@ def test_the_flow_network_can_be_trained_and_measured(tmp_path: Path, photos: Pa
     errors = compare(load_flow(tmp_path / "flow.safetensors"), photos, pairs=2, size=64)
     assert errors["ours"] == pytest.approx(errors["zero"], rel=0.2)  # two steps from "nothing moves"
     assert 0 < errors["dis"] != errors["zero"]
+
+
+def test_cells_with_texture_count_more_and_all_of_them_as_much_as_before() -> None:
+    picture = torch.full((2, 3, 64, 64), 0.5)
+    picture[:, :, :, 32:] += 0.3 * torch.rand(2, 1, 64, 32, generator=torch.Generator().manual_seed(1))
+    counts = texture(statistics(picture))
+    assert counts.shape == (2, 1, 4, 4)
+    assert counts[..., :1].max() < 0.3 < 1 < counts[..., 2:].min()
+    torch.testing.assert_close(counts.mean((1, 2, 3)), torch.ones(2))
+    torch.testing.assert_close(texture(statistics(picture / 4))[..., 2:], counts[..., 2:], atol=0.2, rtol=0)
 
 
 def test_the_director_can_be_trained_alone_and_is_what_a_run_starts_from(tmp_path: Path, photos: Path) -> None:
