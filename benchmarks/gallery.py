@@ -46,7 +46,9 @@ class Case:
         motion = MotionRange(
             shortest=self.length, longest=self.length, **{"still": 0.0, "swinging": 0.0, **self.motion}
         )
-        return SceneSpec(motion, self.camera, self.objects, parallax=0.0, exposures=(1, 0, 0), plain=0, half=0, faint=0)
+        return SceneSpec(
+            motion, self.camera, self.objects, parallax=0, exposures=(1, 0, 0), plain=0, half=0, faint=0, bending=0
+        )
 
 
 CASES = (

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
+from blurlive.data.bend import draw_bend
 from blurlive.data.disk import scene_spec, write_clips
-from blurlive.data.motion import MotionRange, camera, path, travel
+from blurlive.data.layers import Layer, Patch, overlaid, warped
+from blurlive.data.motion import MotionRange, camera, path, pixels, travel
 from blurlive.data.photos import PhotoBank, chosen
 from blurlive.data.synthesis import SceneSpec, _blob, _likeness, shutter, synthesize, synthesize_pair
 from blurlive.errors import DataError, OutputError, UsageError
@@ -88,12 +90,33 @@ def test_the_exact_flow_brings_the_last_frame_back_to_the_first(bank: PhotoBank,
     assert along < as_it_is / 2
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**31), st.booleans())
+def test_a_cut_out_is_rendered_where_it_is_seen_and_only_there(seed: int, bends: bool) -> None:
+    rng = np.random.default_rng(seed)
+    motion = camera(rng, np.linspace(0, 1, 7), SIZE, 20.0, MotionRange())
+    texture = random_photo(40, 40, seed % 1000)
+    bend = draw_bend(rng, texture, 20.0, np.array([20.0, 0.0])) if bends else None
+    cut_out = Layer(texture, 1.0, np.ones((40, 40), np.float32), motion, rng.uniform(-60, 60, 2), bend)
+    far, middle = 400, slice(200 - SIZE // 2, 200 + SIZE // 2)
+    for instant in (0, 3, 6):
+        patch = warped(cut_out, instant, far)
+        assert patch.alpha is not None
+        assert max(edge.max() for edge in (patch.alpha[0], patch.alpha[-1], patch.alpha[:, 0], patch.alpha[:, -1])) == 0
+        assert patch.alpha.size < far * far / 4
+        pictures = []
+        for size in (SIZE, far):
+            below = Patch(np.zeros((size, size, 3), np.uint8), None, (slice(0, size),) * 2)
+            pictures.append(overlaid([below, warped(cut_out, instant, size)]).astype(int))
+        np.testing.assert_allclose(pictures[0], pictures[1][middle, middle], atol=2)
+
+
 def test_some_motions_mostly_turn_or_zoom() -> None:
     def lengths(turning: float) -> tuple[float, float]:
         """Mean travel over 50 scenes of 64 pixels: in the middle, and at a corner."""
         spec = MotionRange(turning=turning, swinging=0, tilt=0)
         moves = (camera(np.random.default_rng(seed), np.linspace(0, 1, 37), SIZE, 10.0, spec) for seed in range(50))
-        far = [np.linalg.norm(travel(move, SIZE), axis=0) for move in moves]
+        far = [np.linalg.norm(travel(move, pixels(SIZE), len(move) // 2), axis=0) for move in moves]
         return float(np.mean([one[SIZE // 2, SIZE // 2] for one in far])), float(np.mean([one[0, 0] for one in far]))
 
     shifted, turned = lengths(0.0), lengths(1.0)
@@ -105,7 +128,8 @@ def test_some_motions_mostly_turn_or_zoom() -> None:
 @given(st.integers(0, 2**31), st.floats(1, 30))
 def test_a_swinging_camera_moves_what_is_beyond_and_what_is_before_opposite_ways(seed: int, length: float) -> None:
     spec = MotionRange(swinging=1, turning=0, rotation=0, zoom=0, even=1)
-    moved = travel(camera(np.random.default_rng(seed), np.linspace(0, 1, 7), SIZE, length, spec), SIZE)
+    motion = camera(np.random.default_rng(seed), np.linspace(0, 1, 7), SIZE, length, spec)
+    moved = travel(motion, pixels(SIZE), 3)
     corners = moved[:, [0, 0, -1, -1], [0, -1, 0, -1]]
     assert min(corners[:, 0] @ corners[:, k] for k in (1, 2, 3)) < 0
     assert np.linalg.norm(moved, axis=0).max() < 1.6 * length

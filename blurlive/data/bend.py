@@ -21,7 +21,7 @@ from .photos import Image
 Float = NDArray[np.float32]
 GRID = 64
 """Nodes of a bend's displacements along a side."""
-STRENGTH = 0.35
+STRENGTH = 0.8
 """Standard deviation of a bend's displacement as a share of how far the layer moves."""
 STEEPEST = 0.9
 """Most that a displacement may change over a pixel (Frobenius norm); from 2 on, things would fold over themselves."""

@@ -120,11 +120,10 @@ def draw_length(rng: np.random.Generator, spec: MotionRange) -> float:
     return float(np.exp(rng.uniform(np.log(spec.shortest), np.log(spec.longest))))
 
 
-def travel(motion: Array, size: int, at: int | None = None) -> Array:
-    """Exact motion ``(2, size, size)`` in pixels, first instant to last, of what is seen at instant ``at`` (the
-    middle)."""
-    seen = np.linalg.inv(motion[len(motion) // 2 if at is None else at])
-    moved = apply((motion[-1] - motion[0]) @ seen, pixels(size))
+def travel(motion: Array, places: Array, at: int) -> Array:
+    """Exact motion ``(2, H, W)`` in pixels, first instant to last, of what is at ``places (H, W, 2)`` at instant
+    ``at``."""
+    moved = apply((motion[-1] - motion[0]) @ np.linalg.inv(motion[at]), places)
     return np.moveaxis(moved, -1, 0)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from . import motion as mo
 from .bend import draw_bend
 from .camera import Camera, Exposure
-from .layers import Layer, backwards, overlaid, travel, warped
+from .layers import Layer, Patch, backwards, overlaid, travel, warped
 from .photos import Image, PhotoBank
 
 FRAMES = 7
@@ -31,6 +31,12 @@ FAINT = (0.05, 0.5)
 """Contrast that is left of a layer that shows little texture."""
 CUT_OUT = (0.12, 1.1)
 """Least and greatest side of a cut-out, as shares of the picture's."""
+NEARNESS = (-0.2, 2.0)
+"""How far a cut-out moves that shows parallax, in motions of the background: not at all where the camera follows it, a
+little backwards where the camera swings round something."""
+AT_ONCE, APART = 0.7, 0.6
+"""Odds that what moves by itself in a moving picture moves about as far as the camera, and the deviation of the natural
+logarithm of how much farther or less far."""
 Float = NDArray[np.float32]
 
 
@@ -38,8 +44,8 @@ Float = NDArray[np.float32]
 class SceneSpec:
     """What may happen in a synthesised scene; probabilities unless told otherwise.
 
-    ``objects`` are the odds of 0, 1, 2, ... cut-outs; ``parallax`` that a cut-out moves as the camera does, only nearer
-    or farther, ``outlined`` that it follows the outlines of what its photo shows; ``bending`` that what a layer shows
+    ``objects`` are the odds of 0, 1, 2, ... cut-outs; ``parallax`` that a cut-out moves as the camera shows it, only
+    nearer or farther, ``outlined`` that it follows the outlines of what its photo shows; ``bending`` that what a layer shows
     bends while it moves; ``exposures`` the odds of averages of 7, 3 and 2 frames; ``soft`` that a layer is a little out
     of focus, which is no motion; ``faint`` that it shows little texture, as ice, skies and dark halls do; ``plain``
     that an average of 7 has no instants in between and ``half`` that it has one; ``backwards`` draws both orders, its
@@ -48,12 +54,12 @@ class SceneSpec:
 
     motion: mo.MotionRange = field(default_factory=mo.MotionRange)
     camera: Camera = field(default_factory=Camera)
-    objects: tuple[float, ...] = (0.2, 0.25, 0.2, 0.15, 0.1, 0.1)
-    parallax: float = 0.4
+    objects: tuple[float, ...] = (0.1,) * 10
+    parallax: float = 0.5
     exposures: tuple[float, float, float] = (0.86, 0.05, 0.09)
     soft: float = 0.35
     faint: float = 0.12
-    bending: float = 0.65
+    bending: float = 0.9
     outlined: float = 0.5
     plain: float = 0.35
     half: float = 0.2
@@ -139,8 +145,10 @@ def _object_motion(
     rng: np.random.Generator, times: mo.Array, size: int, shake: mo.Array, length: float, spec: SceneSpec
 ) -> mo.Array:
     if length > 0 and rng.random() < spec.parallax:
-        return mo.scaled(shake, float(np.exp(rng.normal(0.2, 0.5))))
-    return mo.camera(rng, times, size, mo.draw_length(rng, spec.motion), spec.motion) @ shake
+        return mo.scaled(shake, rng.uniform(*NEARNESS))
+    related = length > 0 and rng.random() < AT_ONCE
+    own = length * float(np.exp(rng.normal(0, APART))) if related else mo.draw_length(rng, spec.motion)
+    return mo.camera(rng, times, size, own, spec.motion) @ shake
 
 
 def _background(rng: np.random.Generator, bank: PhotoBank, size: int, motion: mo.Array, spec: SceneSpec) -> Layer:
@@ -208,7 +216,7 @@ def _render(layers: list[Layer], size: int, exposed: int, subframes: int, exposu
     in_blur = shutter(instants, exposed)
     frames: list[Image] = []
     still = [bool(np.ptp(layer.motion, 0).max() < 1e-9) for layer in layers]
-    cache: dict[int, tuple[Image, Float | None]] = {}
+    cache: dict[int, Patch] = {}
     for k in range(instants):
         for i, layer in enumerate(layers):
             if i not in cache or not still[i]:
