@@ -42,8 +42,8 @@ def backwards(layer: Layer) -> Layer:
 
 @dataclass(frozen=True)
 class Patch:
-    """What a layer shows at an instant: ``picture (h, w, 3)`` and, for a cut-out, its opacity ``alpha (h, w, 1)``, in the
-    rows and columns ``where`` of the frame: all of them, or those that the cut-out may reach."""
+    """What a layer shows at an instant: ``picture (h, w, 3)`` and, for a cut-out, its opacity ``alpha (h, w, 1)``, in
+    the rows and columns ``where`` of the frame: all of them, or those that the cut-out may reach."""
 
     picture: Image
     alpha: Float | None

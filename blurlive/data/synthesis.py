@@ -45,11 +45,11 @@ class SceneSpec:
     """What may happen in a synthesised scene; probabilities unless told otherwise.
 
     ``objects`` are the odds of 0, 1, 2, ... cut-outs; ``parallax`` that a cut-out moves as the camera shows it, only
-    nearer or farther, ``outlined`` that it follows the outlines of what its photo shows; ``bending`` that what a layer shows
-    bends while it moves; ``exposures`` the odds of averages of 7, 3 and 2 frames; ``soft`` that a layer is a little out
-    of focus, which is no motion; ``faint`` that it shows little texture, as ice, skies and dark halls do; ``plain``
-    that an average of 7 has no instants in between and ``half`` that it has one; ``backwards`` draws both orders, its
-    absence plays every scene to the right.
+    nearer or farther, ``outlined`` that it follows the outlines of what its photo shows; ``bending`` that what a layer
+    shows bends while it moves; ``exposures`` the odds of averages of 7, 3 and 2 frames; ``soft`` that a layer is a
+    little out of focus, which is no motion; ``faint`` that it shows little texture, as ice, skies and dark halls do;
+    ``plain`` that an average of 7 has no instants in between and ``half`` that it has one; ``backwards`` draws both
+    orders, its absence plays every scene to the right.
     """
 
     motion: mo.MotionRange = field(default_factory=mo.MotionRange)
