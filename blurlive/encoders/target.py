@@ -54,11 +54,10 @@ def replaced_folder(target: Path, count: int, overwrite: bool) -> Iterator[Path]
     with workshop(target if target.exists() else target.parent) as folder:
         yield folder / "frames"
         check_folder(target, count, overwrite)
-        if target.exists():
+        if not _placed(folder / "frames", target):
             with alone(target):
+                _check_files(target, count, overwrite)
                 _move_frames(folder / "frames", target, folder)
-        else:
-            (folder / "frames").rename(target)
 
 
 def check_file(target: Path, overwrite: bool) -> None:
@@ -77,6 +76,11 @@ def check_folder(target: Path, count: int, overwrite: bool) -> None:
         return
     if not target.is_dir():
         raise OutputError(f"cannot write frames to {target}: it is not a folder; give another name")
+    with alone(target):  # frames that another writer moves away meanwhile would be there and gone
+        _check_files(target, count, overwrite)
+
+
+def _check_files(target: Path, count: int, overwrite: bool) -> None:
     if not overwrite and not _free(target):
         raise OutputError(f"{target} holds files already; use --overwrite to replace frames or --skip-existing")
     for name in (frame_name(number, count) for number in range(1, count + 1)):
@@ -105,6 +109,20 @@ def _check_parent(target: Path) -> None:
         raise OutputError(f"cannot write {target}: the folder {target.parent} does not exist; create it first")
     if not target.parent.is_dir():
         raise OutputError(f"cannot write {target}: {target.parent} is not a folder")
+
+
+def _placed(new: Path, target: Path) -> bool:
+    """Rename ``new`` to ``target``; False if there is a folder already, perhaps only since another writer's was
+    placed."""
+    if target.exists():
+        return False
+    try:
+        new.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+        return False
+    return True
 
 
 def _move_frames(new: Path, target: Path, attic: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_what_dead_processes_left_is_swept_up_and_the_living_are_left_alone(tmp_
 @pytest.mark.parametrize("format", ["gif", "frames"])
 def test_two_writers_of_one_target_leave_one_whole_clip(format: str, tmp_path: Path) -> None:
     target = tmp_path / "clip"
-    meeting = threading.Barrier(2)
+    meeting = threading.Barrier(2, timeout=60)
 
     def write(level: int) -> None:
         frame = np.full((8, 8, 3), level, np.uint8)
@@ -114,11 +115,8 @@ def test_two_writers_of_one_target_leave_one_whole_clip(format: str, tmp_path: P
                 for _ in range(3):
                     writer.add(frame)
 
-    threads = [threading.Thread(target=write, args=[level]) for level in (0, 200)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(write, (0, 200)))
     files = sorted(target.iterdir()) if format == "frames" else [target]
     levels = {int(np.asarray(Pillow.open(file).convert("RGB")).max()) for file in files}
     assert levels in ({0}, {200})
