@@ -76,7 +76,9 @@ class TrainConfig:
     file
     or ``hf://`` address; ``flow_net`` the same but for ``derivatives``. ``frames_from`` says which seven frames stages
     2 and 3 average: those that the previous stage ``recovered`` (the paper's) or the ``sharp`` ones. ``gamma`` is that
-    average's. ``astray`` is the share of the director's fields that are made to err as it errs on real photos.
+    average's. ``trust`` is the share of examples that G is told the director's own fields of, once that has learnt; of
+    the others it is told the exact motion. ``astray`` is the share of the director's fields that are made to err as it
+    errs on real photos.
     ``triples`` is how many of the nine (Eq. 7) each step draws. ``bf16`` is ``auto``, ``on`` or ``off``.
     ``tensorboard`` writes event files beside the run's own record. ``licence`` is what exported weights say they are
     under: unless set, that of ``init``; empty, they say none, and ``weights publish`` asks for one.
@@ -93,6 +95,7 @@ class TrainConfig:
     frames_from: str = "sharp"
     gamma: float = 1.0
     triples: int = 9
+    trust: float = 0.85
     astray: float = 0.4
     model: RestorerConfig = field(default_factory=RestorerConfig)
     data: DataConfig = field(default_factory=DataConfig)
@@ -112,9 +115,11 @@ FREE_TO_CHANGE = {"steps", "log_every", "validate_every", "save_minutes", "tenso
 
 LEAST = {
     **dict.fromkeys(("steps", "data.batch", "data.uses", "log_every", "validate_every", "triples"), 1),
-    **dict.fromkeys(("seed", "data.context", "data.workers", "data.validation"), 0),
+    **dict.fromkeys(("seed", "data.context", "data.workers", "data.validation", "trust", "astray"), 0),
     **dict.fromkeys(("optim.muon", "optim.adamw", "optim.critic", "optim.director", "optim.clip", "optim.ema"), 0),
 }
+MOST = {"trust": 1, "astray": 1}
+"""Shares."""
 BELOW = {"optim.ema": 1, "seed": 2**63}
 """A mean that keeps all of itself never learns; a TOML integer has 63 bits and a sign."""
 
@@ -206,6 +211,9 @@ def _sensible(config: TrainConfig, where: str) -> None:
     for name, least in LEAST.items():
         if _get(values, name) < least:
             raise ConfigError(f"{where}: {name}: is {_get(values, name)}; use {least} or more")
+    for name, most in MOST.items():
+        if _get(values, name) > most:
+            raise ConfigError(f"{where}: {name}: is {_get(values, name)}; use {most} or less")
     for name, limit in BELOW.items():
         if _get(values, name) >= limit:
             raise ConfigError(f"{where}: {name}: is {_get(values, name)}; use less than {limit}")

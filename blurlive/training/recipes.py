@@ -29,8 +29,9 @@ LOSSES: dict[str, dict[str, dict[str, float]]] = {
 _BLURLIVE: dict[str, dict[str, Any]] = {
     "base": {},
     # The later stages polish: an eighth of the first's learning rates, fewer steps, two of the nine triples a step.
-    "gram": {"steps": 1500, "triples": 2, "optim": {"muon": 0.00125, "adamw": 1.25e-4, "decay": 1000}},
-    "hepta": {"steps": 1500, "optim": {"muon": 0.00125, "adamw": 1.25e-4, "decay": 1000}},
+    # They average light, as a shutter does: averages of values are photos such as no camera takes.
+    "gram": {"steps": 1500, "triples": 2, "gamma": 2.2, "optim": {"muon": 0.00125, "adamw": 1.25e-4, "decay": 1000}},
+    "hepta": {"steps": 1500, "gamma": 2.2, "optim": {"muon": 0.00125, "adamw": 1.25e-4, "decay": 1000}},
 }
 
 _PAPER: dict[str, Any] = {

@@ -153,7 +153,13 @@ class Run:
         random = _draws(config.seed, step, self.ranks.rank)
         start = TRUST_AFTER if config.init else 0
         settings = Settings(
-            config.frames_from == "recovered", config.gamma, config.triples, start, config.data.context, config.astray
+            config.frames_from == "recovered",
+            config.gamma,
+            config.triples,
+            start,
+            config.data.context,
+            config.trust,
+            config.astray,
         )
         return STAGES[config.stage].step(self.nets, batch, step, random, self.losses, settings)
 

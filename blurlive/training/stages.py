@@ -18,14 +18,14 @@ from torch import Tensor
 
 from .. import losses
 from ..data.dataset import Batch, inner
-from ..models.director import CELL, cells, direction, line, sure
+from ..models.director import CELL, cells, direction, line, stretched, sure
 from ..orient import oriented_like
 from .astray import astray
 from .nets import Nets
 
 TRUST_AFTER = 1500
-"""Steps after which most examples are directed by the director's own lines instead of the exact motion."""
-TRUST = 0.85
+"""Steps after which as many examples as will ever be are directed by the director's own lines instead of the exact
+motion."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Settings:
     at once."""
     context: int = 0
     """Pixels around each crop that only the director sees."""
+    trust: float = 0.85
+    """Share of the examples that are directed by the director in the end."""
     astray: float = 0.0
     """Share of the director's fields that are led further astray, see :mod:`blurlive.training.astray`."""
 
@@ -86,7 +88,7 @@ class Pass:
     def field(self) -> Tensor | None:
         if not self.directed:
             return None
-        trust = TRUST * min(1.0, (self.step + self.settings.start) / TRUST_AFTER)
+        trust = self.settings.trust * min(1.0, (self.step + self.settings.start) / TRUST_AFTER)
         own = torch.rand(len(self.truth), 1, 1, 1, generator=self.random).to(self.truth.device) < trust
         seen = inner(oriented_like(self.lines.detach(), self.whole_truth), self.settings.context // CELL)
         return torch.where(own, astray(seen, self.settings.astray, self.random), sure(self.truth))
@@ -124,13 +126,15 @@ class GramPass(Pass):
     def got(self) -> Tensor:
         """``(T, N, 3, C, H, W)``: what G makes of their averages, all in one pass."""
         blurred = losses.average(self.wanted.flatten(0, 1), self.settings.gamma)
-        field = torch.cat([self._field(last - first) for first, _, last in self.chosen]) if self.directed else None
-        frames = self.nets.generate(blurred, field)[:, [0, 3, 6]]
+        frames = self.nets.generate(blurred, self._fields())[:, [0, 3, 6]]
         return frames.view_as(self.wanted)
 
-    def _field(self, steps: int) -> Tensor:
-        """Exact directions of a motion that lasts ``steps`` of the six steps from first frame to last."""
-        return direction(cells(self.batch.motion, CELL) * (steps / 6))
+    def _fields(self) -> Tensor | None:
+        """Direction fields of the averages: the photos' own, as slow motion has it, in proportion to the time from the
+        first of the three frames to the last."""
+        if self.field is None:
+            return None
+        return torch.cat([stretched(self.field, (last - first) / 6) for first, _, last in self.chosen])
 
     def gram(self) -> Tensor:
         """Eq. 7, scaled up to nine triples where fewer are drawn."""
@@ -143,7 +147,11 @@ class GramPass(Pass):
 
 
 class HeptaPass(Pass):
-    """Stage 3, the HeptaGAN (Sec. 3.3): frames, their average, frames again, their average again."""
+    """Stage 3, the HeptaGAN (Sec. 3.3): frames, their average, frames again, their average again.
+
+    G is told of the average what it is told of the photo: with the exact motion, it forgot to doubt what it is told in
+    use (docs/recipe.md).
+    """
 
     @cached_property
     def blurred(self) -> Tensor:
@@ -151,7 +159,7 @@ class HeptaPass(Pass):
 
     @cached_property
     def out(self) -> Tensor:
-        return self.nets.generate(self.blurred, self.truth if self.directed else None)
+        return self.nets.generate(self.blurred, self.field)
 
     @cached_property
     def again(self) -> Tensor:

@@ -64,6 +64,8 @@ def test_toml_is_read_back(tmp_path: Path) -> None:
         ({"optim.ema": 1}, "optim.ema: is 1.0; use less than 1"),
         ({"seed": 2**63}, f"seed: is {2**63}; use less than"),
         ({"gamma": 0}, "gamma: is 0"),
+        ({"trust": 1.5}, "trust: is 1.5"),
+        ({"astray": -0.1}, "astray: is -0.1"),
         ({"data.scene.exposures": [1, 1, 1]}, "odds that add up to 1"),
         ({"data.scene.motion.shortest": 0}, "0 < shortest <= longest"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -14,11 +15,13 @@ from blurlive import weights
 from blurlive.data.dataset import Batch
 from blurlive.data.source import open_source
 from blurlive.errors import DataError
+from blurlive.models.director import stretched
 from blurlive.models.flow import FlowConfig, FlowNet
 from blurlive.orient import oriented_like
 from blurlive.training.config import read_config
+from blurlive.training.nets import Nets
 from blurlive.training.run import Run
-from blurlive.training.stages import Pass, Settings
+from blurlive.training.stages import GramPass, HeptaPass, Pass, Settings
 from blurlive.training.teachers import save_flow
 
 from .conftest import SMALL, finish, small, tensors
@@ -123,3 +126,31 @@ def test_the_director_sees_around_the_crop_and_the_generator_does_not(tmp_path: 
     misled = Pass(run.nets, batch, 10**6, torch.Generator().manual_seed(0), Settings(context=32, astray=1.0))
     assert not torch.equal(misled.field, now.field)  # type: ignore[arg-type]
     assert torch.equal(now.sharp, batch.sharp[..., 32:64, 32:64].float() / 255)
+
+
+def test_averages_of_frames_are_told_the_motion_as_photos_are(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(small(photos, data__validation=0), tmp_path)
+    batch = next(run.batches(open_source(photos), workers=0))
+    assert isinstance(batch, Batch)
+    told: list[torch.Tensor] = []
+    monkeypatch.setattr(Nets, "generate", spy(Nets.generate, told))
+    hepta = HeptaPass(run.nets, batch, 10**6, torch.Generator().manual_seed(0), Settings())
+    assert hepta.out.shape == hepta.sharp.shape
+    assert told[0] is hepta.field
+    gram = GramPass(run.nets, batch, 10**6, torch.Generator().manual_seed(0), Settings())
+    assert gram.field is not None
+    assert gram.got.shape[:3] == (len(gram.chosen), len(gram.sharp), 3)
+    for field, (first, _, last) in zip(told[1].chunk(len(gram.chosen)), gram.chosen, strict=True):
+        torch.testing.assert_close(field, stretched(gram.field, (last - first) / 6))
+
+
+def spy(generate: Callable[..., torch.Tensor], told: list[torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """``generate`` that remembers the fields it was told."""
+
+    def generated(nets: Nets, picture: torch.Tensor, field: torch.Tensor) -> torch.Tensor:
+        told.append(field)
+        return generate(nets, picture, field)
+
+    return generated
