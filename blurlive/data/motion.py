@@ -18,6 +18,9 @@ TURNING = 1.2
 """Rotation and zoom of a motion that mostly turns, as shares of a length over the picture's side."""
 SWING = (2.5, 8.0)
 """How much more the shift becomes over a picture's side where a camera swings round something, in shifts."""
+FLAT = 0.6
+"""Most that a ground on which a camera swings turns, as a share of what it would turn seen from above: it is seen from
+aside, so circles are ellipses."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class MotionRange:
     zoom: float = 0.3
     tilt: float = 0.5
     turning: float = 0.12
-    swinging: float = 0.1
+    swinging: float = 0.15
 
 
 def path(rng: np.random.Generator, times: Array, length: float, spec: MotionRange) -> Array:
@@ -79,14 +82,15 @@ def camera(rng: np.random.Generator, times: Array, size: int, length: float, spe
     s = times - 0.5
     turns = rng.random() < spec.turning
     rotation, zoom = (TURNING, TURNING) if turns else (spec.rotation, spec.zoom)
-    plane = rng.normal(0, spec.tilt, 2) / size * (rng.random() < 0.5)
+    plane, flat = rng.normal(0, spec.tilt, 2) / size * (rng.random() < 0.5), 0.0
     if rng.random() < spec.swinging and not turns:
         plane, length = _swing(rng, size, length)
+        flat = rng.uniform(0, FLAT)
     turn = rng.normal(0, rotation) * length / size
     grow = rng.normal(0, zoom) * length / size
     length *= rng.uniform(0, 0.3) if turns else 1.0
     shift = path(rng, times, length, spec)
-    return np.stack([_pose(turn * a, 1 + grow * a, d, plane) for a, d in zip(s, shift, strict=True)])
+    return np.stack([_pose(turn * a, 1 + grow * a, d, plane, flat) for a, d in zip(s, shift, strict=True)])
 
 
 def _swing(rng: np.random.Generator, size: int, length: float) -> tuple[Array, float]:
@@ -97,16 +101,16 @@ def _swing(rng: np.random.Generator, size: int, length: float) -> tuple[Array, f
     return steep / size, length / (1 + slope / 2)
 
 
-def _pose(turn: float, grow: float, shift: Array, plane: Array) -> Array:
+def _pose(turn: float, grow: float, shift: Array, plane: Array, flat: float) -> Array:
     c, n = grow * np.cos(turn), grow * np.sin(turn)
-    # A plane seen by a camera that shifts parallel to the picture moves by shift * (1 + plane . p): an affine map.
-    return np.array(
-        [
-            [c + shift[0] * plane[0], -n + shift[0] * plane[1], shift[0]],
-            [n + shift[1] * plane[0], c + shift[1] * plane[1], shift[1]],
-            [0.0, 0.0, 1.0],
-        ]
-    )
+    pose = np.array([[c, -n, shift[0]], [n, c, shift[1]], [0.0, 0.0, 1.0]])
+    # A plane seen by a camera that shifts parallel to the picture moves by shift * (1 + plane . p): an affine map. One
+    # round which it swings turns as well: what is at its sides comes nearer or goes farther.
+    pose[:2, :2] += np.outer(shift, plane)
+    if flat > 0:
+        away = plane / np.hypot(*plane)
+        pose[:2, :2] -= flat * np.outer(plane, shift - away * (shift @ away))
+    return pose
 
 
 def scaled(motion: Array, factor: float) -> Array:
