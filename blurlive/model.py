@@ -9,6 +9,7 @@ Threads may share a model: nothing in it changes but the size of its tiles, when
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from . import slowmo
 from .clips import Clip, Stream
 from .extractor import Extractor
 from .image import PhotoLike, load_photo
+from .regions import BoxLike, box
 
 
 def load(
@@ -40,21 +42,28 @@ class Model:
 
     extractor: Extractor
 
-    def extract(self, photo: PhotoLike, *, reverse: bool = False) -> Clip:
-        """Seven frames of the photo's size. ``reverse`` plays them the other way, which the photo cannot tell.
+    def extract(self, photo: PhotoLike, *, reverse: bool = False, flip: Sequence[BoxLike] = ()) -> Clip:
+        """Seven frames of the photo's size. ``reverse`` plays them the other way, which the photo cannot tell; ``flip``
+        does so with regions of it that move independently: boxes ``(left, top, right, bottom)`` in percent of its
+        sides.
 
-        Raises :class:`InputError` for what is no photo, :class:`DeviceError` if memory does not suffice.
+        Raises :class:`InputError` for what is no photo, :class:`UsageError` for what is no box, :class:`DeviceError` if
+        memory does not suffice.
         """
+        regions = [box(region) for region in flip]
         photo = load_photo(photo)
-        frames, _ = slowmo.extract(self.extractor, photo.pixels, reverse=reverse)
+        frames, _ = slowmo.extract(self.extractor, photo.pixels, reverse=reverse, flip=regions)
         return Clip(frames, photo)
 
-    def slowmo(self, photo: PhotoLike, iters: int = 2, *, reverse: bool = False) -> Stream:
+    def slowmo(
+        self, photo: PhotoLike, iters: int = 2, *, reverse: bool = False, flip: Sequence[BoxLike] = ()
+    ) -> Stream:
         """A stream of ``7 * 6^(iters-1)`` frames: 7, 42, 252, ... The photo is read now, frames are made as they are
         taken.
 
         Raises as :meth:`extract`, and :class:`UsageError` for less than one round.
         """
-        count = slowmo.frame_count(iters)
+        count, regions = slowmo.frame_count(iters), [box(region) for region in flip]
         photo = load_photo(photo)
-        return Stream(slowmo.slowmo(self.extractor, photo.pixels, iters, reverse=reverse), photo, count)
+        frames = slowmo.slowmo(self.extractor, photo.pixels, iters, reverse=reverse, flip=regions)
+        return Stream(frames, photo, count)

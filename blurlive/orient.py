@@ -11,6 +11,7 @@ the right.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -18,7 +19,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .models.director import doubt, half_angle, signed_like, sureness
+from .models.director import CELL, doubt, half_angle, signed_like, sureness
+from .regions import Box
 
 MOST_CELLS = 2500
 """Cells of the coarse grid on which signs are settled; larger photos are pooled to it."""
@@ -45,6 +47,23 @@ def oriented_like(lines: Tensor, truth: Tensor) -> Tensor:
     signs = torch.stack([orient(one)[:2] for one in lines]).to(truth)
     against = (signs * truth).sum((1, 2, 3), keepdim=True) < 0
     return torch.cat([signed_like(lines, torch.where(against, -signs, signs)), doubt(lines)], 1)
+
+
+def flipped(field: Tensor, regions: Iterable[Box], height: int, width: int) -> Tensor:
+    """A direction field ``(3, h, w)`` of a photo of ``height`` by ``width`` pixels that runs the other way in each
+    region: a cell turns round once for each that holds its centre, or the photo's edge where that lies beyond it."""
+    down, right = (_percent(count, side) for count, side in zip(field.shape[-2:], (height, width), strict=True))
+    signs = torch.ones(field.shape[-2:])
+    for region in regions:
+        rows = (region.top <= down) & (down < region.bottom)
+        columns = (region.left <= right) & (right < region.right)
+        signs[rows[:, None] & columns] *= -1
+    return torch.cat([field[:2] * signs.to(field), field[2:]])
+
+
+def _percent(count: int, side: int) -> Tensor:
+    """Where the centres of ``count`` cells lie along a side of so many pixels, in percent."""
+    return ((torch.arange(count) + 0.5) * (100 * CELL / side)).clamp_max(99.999)
 
 
 def _pooled(lines: Tensor) -> Tensor:

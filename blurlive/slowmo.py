@@ -15,7 +15,7 @@ Everything is a generator of frames: memory holds seven frames a round, whatever
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -26,6 +26,8 @@ from .errors import UsageError
 from .extractor import Extractor, Image
 from .models.director import stretched
 from .models.generator import FRAMES
+from .orient import flipped
+from .regions import Box
 
 ROWS = 256
 """Rows of a picture that are worked on at once in floating point."""
@@ -40,19 +42,29 @@ def frame_count(iters: int) -> int:
     return int(FRAMES * (FRAMES - 1) ** (iters - 1))
 
 
-def extract(extractor: Extractor, photo: Image, *, reverse: bool = False) -> tuple[Image, Tensor | None]:
-    """Seven frames ``(7, H, W, 3)`` uint8 of ``photo (H, W, 3)`` in time order, and the field that they follow."""
+def extract(
+    extractor: Extractor, photo: Image, *, reverse: bool = False, flip: Sequence[Box] = ()
+) -> tuple[Image, Tensor | None]:
+    """Seven frames ``(7, H, W, 3)`` uint8 of ``photo (H, W, 3)`` in time order, and the field that they follow.
+
+    Raises :class:`UsageError` for a ``flip`` where the network is told no field.
+    """
     field = extractor.direction(photo)
     if field is None:
+        if flip:
+            raise UsageError("--flip: these weights read no direction from the photo; leave it out, or --reverse")
         frames = extractor.extract(photo)
         return (frames[::-1] if reverse else frames), None
+    field = flipped(field, flip, *photo.shape[:2])
     field = -field if reverse else field
     return extractor.extract(photo, field), field
 
 
-def slowmo(extractor: Extractor, photo: Image, iters: int = 2, *, reverse: bool = False) -> Iterator[Image]:
+def slowmo(
+    extractor: Extractor, photo: Image, iters: int = 2, *, reverse: bool = False, flip: Sequence[Box] = ()
+) -> Iterator[Image]:
     """Frames ``(H, W, 3)`` uint8 of ``photo (H, W, 3)`` in time order, `frame_count` of them, one at a time."""
-    frames, field = extract(extractor, photo, reverse=reverse)
+    frames, field = extract(extractor, photo, reverse=reverse, flip=flip)
     yield from _rounds(extractor, frames, field, iters - 1)
 
 

@@ -13,6 +13,7 @@ def extract(
     name: o.Name = None,
     fps: o.Fps = 10.0,
     reverse: o.Reverse = False,
+    flip: o.Flip = None,
     boomerang: o.Boomerang = False,
     loop: o.Loop = None,
     max_side: o.MaxSide = None,

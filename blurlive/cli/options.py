@@ -57,6 +57,15 @@ Iters = Annotated[int, typer.Option(min=1, max=5, help="Rounds: 1 gives 7 frames
 Reverse = Annotated[
     bool, typer.Option("--reverse", help="Play backwards: the photo cannot tell.", rich_help_panel=LOOK)
 ]
+Flip = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="L,T,R,B",
+        help="A region that moves independently and shall play the other way: its left, top, right and bottom in "
+        "percent of the photo. Repeat for several.",
+        rich_help_panel=LOOK,
+    ),
+]
 Boomerang = Annotated[bool, typer.Option("--boomerang", help="Play forth and back.", rich_help_panel=LOOK)]
 Loop = Annotated[
     int | None,

@@ -13,6 +13,7 @@ def slowmo(
     name: o.Name = None,
     fps: o.Fps = 24.0,
     reverse: o.Reverse = False,
+    flip: o.Flip = None,
     boomerang: o.Boomerang = False,
     loop: o.Loop = None,
     max_side: o.MaxSide = None,
@@ -33,6 +34,7 @@ def slowmo(
 ) -> None:
     """Slow motion: 7 x 6^(iters-1) frames, by running the network on its own output."""
     from ..moments import moment_of
+    from ..regions import box_of
     from ..slowmo import frame_count
     from .batch import Job, run
     from .plan import Places
@@ -40,7 +42,8 @@ def slowmo(
     from .work import Netting, Playing, Recipe
 
     moment = moment_of(at) if at else None
-    playing, netting = Playing(fps, reverse, boomerang, loop), Netting(weights, device, dtype, offline)
+    flips = tuple(box_of(region) for region in flip or ())
+    playing, netting = Playing(fps, reverse, flips, boomerang, loop), Netting(weights, device, dtype, offline)
     run(
         Job(photos, recursive, shard, engine),
         Places(output, format, overwrite, skip_existing, name, frame_count(iters), moment.label if moment else ""),

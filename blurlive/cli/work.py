@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BlurliveError, DeviceError, InputError, OutputError, WeightsError
+from ..regions import Box
 from .plan import Target
 from .ui import leave_output, printable
 
@@ -29,6 +30,7 @@ class Playing:
 
     fps: float
     reverse: bool
+    flips: tuple[Box, ...]
     boomerang: bool
     loop: int | None
 
@@ -134,7 +136,8 @@ class Steps:
     def frames(self, work: Work, photo: Photo) -> Iterator[Frame]:
         """The frames of a photo, one at a time."""
         model = self._model = self._model or _network(self._recipe.netting, self._watch)
-        frames = model.slowmo(photo, self._recipe.iters, reverse=self._recipe.playing.reverse)
+        playing = self._recipe.playing
+        frames = model.slowmo(photo, self._recipe.iters, reverse=playing.reverse, flip=playing.flips)
         for frame in _timed("network", frames, work.result.seconds):
             self._watch.frame()
             yield frame

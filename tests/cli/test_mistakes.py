@@ -27,6 +27,7 @@ from .conftest import ENV, blurlive, one_line, save_photo
         (["a.png", "--device", "abacus"], 6, "abacus"),
         (["a.png", "--dtype", "int4"], 6, "int4"),
         (["a.png", "--format", "docx"], 2, "docx"),
+        (["a.png", "--flip", "0,0,50"], 2, "--flip 0,0,50"),
         (["a.png", "a.png", "b.png", "-o", "x.mp4"], 2, "x.mp4"),
         (["a.png", "--overwrite", "--skip-existing"], 2, "--skip-existing"),
     ],

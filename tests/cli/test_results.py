@@ -38,7 +38,8 @@ def test_several_results_in_one_run(run, tmp_path: Path) -> None:
 
 def test_frames_folder_reverse_and_boomerang_agree(run, tmp_path: Path) -> None:
     save_photo(tmp_path / "a.png")
-    for name, options in (("forth", []), ("back", ["--reverse"]), ("both", ["--boomerang"])):
+    flip = ["--flip", "0,0,100,50", "--flip", "0,50,100,100"]
+    for name, options in (("forth", []), ("back", ["--reverse"]), ("both", ["--boomerang"]), ("halves", flip)):
         assert run("extract", "a.png", "-o", name, *options).returncode == 0
 
     def frames(name: str) -> list[np.ndarray]:
@@ -49,6 +50,7 @@ def test_frames_folder_reverse_and_boomerang_agree(run, tmp_path: Path) -> None:
     assert len(both) == 12
     np.testing.assert_array_equal(both, forth + forth[-2:0:-1])
     assert not np.array_equal(frames("back"), forth)
+    np.testing.assert_array_equal(frames("halves"), frames("back"))
 
 
 def test_slowmo_gives_forty_two_frames(run, tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""Regions of a photo that shall play the other way round: ``10,20,60,90``, a box in percent of its sides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+
+from .errors import UsageError
+
+
+@dataclass(frozen=True)
+class Box:
+    """Left, top, right and bottom in percent of the photo's width and height, from its left and top. Raises
+    :class:`UsageError` for what is no box within a photo."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.left < self.right <= 100 and 0 <= self.top < self.bottom <= 100):
+            raise UsageError(f"--flip {','.join(f'{edge:g}' for edge in astuple(self))}: {HOW}")
+
+
+BoxLike = Box | Sequence[float]
+"""A :class:`Box` or its four numbers."""
+HOW = "not a region; give left,top,right,bottom in percent of the photo: 0,0,50,100 is its left half"
+
+
+def box_of(text: str) -> Box:
+    """Raises :class:`UsageError` for anything but four percentages that make a box."""
+    try:
+        edges = [float(edge) for edge in text.split(",")]
+    except ValueError:
+        edges = [math.nan]
+    if len(edges) != 4:
+        raise UsageError(f"--flip {text}: {HOW}")
+    return Box(*edges)
+
+
+def box(region: BoxLike) -> Box:
+    """The box of four numbers. Raises :class:`UsageError` if they make none."""
+    if isinstance(region, Box):
+        return region
+    if len(region) != 4:
+        raise UsageError(f"--flip {','.join(map(str, region))}: {HOW}")
+    return Box(*region)
