@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import secrets
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from ..errors import BlurliveError
 from ..image import Photo, load_photo
 from ..model import Model
 from ..playback import Reel, order
+from ..regions import Box
 from ..sources import Named
 from ..writers import SUFFIXES
 
@@ -73,7 +74,7 @@ class Jobs:
         self._turn = Lock()
         self._kept: dict[str, Kept] = {}
 
-    def run(self, name: str, data: bytes, iters: int) -> Generator[Event]:
+    def run(self, name: str, data: bytes, iters: int, flips: Sequence[Box] = ()) -> Generator[Event]:
         """Make a clip of an uploaded file, and tell how it goes: ``waiting``; ``id``, ``width``, ``height``, ``count``;
         ``frame`` for each that is there; ``error`` in the end if it cannot be."""
         if self._turn.locked():
@@ -81,7 +82,7 @@ class Jobs:
         with self._turn:
             try:
                 photo = load_photo(Named(data, name), max_side=self.max_side, max_pixels=MAX_PIXELS)
-                frames = self._model.slowmo(photo, iters)
+                frames = self._model.slowmo(photo, iters, flip=flips)
                 token, kept = self._keep(Kept(photo, len(frames)))
                 height, width = photo.pixels.shape[:2]
                 yield {"id": token, "width": width, "height": height, "count": kept.count}

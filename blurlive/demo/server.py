@@ -1,7 +1,8 @@
 """The demo's own small web server: one page, uploads in, events, pictures and files out.
 
 * ``GET /``, ``/page.css``, ``/page.js``: the page
-* ``POST /clips?name=photo.jpg&iters=2``: the photo as the body; the answer is a stream of JSON lines (`Jobs.run`)
+* ``POST /clips?name=photo.jpg&iters=2&flip=0,0,50,100``: the photo as the body, ``flip`` for each region that shall
+  play the other way round; the answer is a stream of JSON lines (`Jobs.run`)
 * ``GET /clips/ID/3``: frame 3 as WebP, 0 for the photo
 * ``GET /clips/ID/mp4?fps=10&reverse=1&boomerang=1``: the clip in a format
 
@@ -28,6 +29,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from .._version import __version__
 from ..errors import BlurliveError, UsageError
+from ..regions import Box, box_of
 from ..writers import FORMATS
 from .jobs import MAX_BYTES, MAX_PIXELS, Event, Jobs, Kept
 
@@ -172,9 +174,15 @@ class Handler(BaseHTTPRequestHandler):
         if path != "/clips" or iters not in ITERS:
             raise RefusedError(404, "There is no such page")
         name = self._query.get("name", "")[-100:].replace("\n", " ") or "photo"
-        with closing(self.server.jobs.run(name, self._upload(), int(iters))) as events:
+        with closing(self.server.jobs.run(name, self._upload(), int(iters), self._flips())) as events:
             self._send_head(200, "application/x-ndjson")
             self._send_events(events)
+
+    def _flips(self) -> list[Box]:
+        try:
+            return [box_of(region) for region in parse_qs(urlsplit(self.path).query).get("flip", [])]
+        except UsageError as error:
+            raise RefusedError(400, str(error)) from None
 
     def _send_events(self, events: Iterator[Event]) -> None:
         try:

@@ -85,6 +85,32 @@ def test_the_page_plays_scrubs_flips_zooms_and_downloads(browser: Browser, tmp_p
 
 
 @in_browser
+def test_a_region_dragged_over_plays_the_other_way_until_that_is_undone(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(png())
+    browser.give("#file", tmp_path / "photo.png")
+    browser.wait(READY)
+    left, top, width, height = browser.run(
+        "(({x, y, width, height}) => [x, y, width, height])(canvas.getBoundingClientRect())"
+    )
+    browser.key("r")
+    assert browser.run("[pressed($('region')), pressed($('play'))]") == [True, False]
+    middle = (left + width / 2, top + height / 2)
+    browser.drag((left + 2, top + 2), (left + width / 4, top + height / 4), middle)
+    browser.wait(
+        "flips.length === 1 && clip.flips.length === 1 && !document.querySelector('#downloads button').disabled"
+    )
+    edges = [float(edge) for edge in browser.run("flips[0]").split(",")]
+    assert max(abs(edge - right) for edge, right in zip(edges, (0, 0, 50, 50), strict=True)) < 3
+    assert browser.run("[view.w, pressed($('region')), $('whole').hidden]") == [32, False, False]
+    browser.run("document.querySelector('#whole').click()")
+    browser.wait(f"clip.flips.length === 0 && {READY}")
+    assert browser.run("$('whole').hidden")
+    browser.key("r")
+    browser.key("Escape")
+    assert browser.run("[pressed($('region')), main.classList.contains('choosing')]") == [False, False]
+
+
+@in_browser
 def test_the_page_says_what_is_wrong_and_takes_the_next_photo(browser: Browser, tmp_path: Path) -> None:
     (tmp_path / "note.jpg").write_text("hello")
     browser.give("#file", tmp_path / "note.jpg")

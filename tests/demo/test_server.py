@@ -72,6 +72,16 @@ def test_frames_come_as_an_archive_in_the_order_that_was_asked_for(server: Serve
     assert frames("boomerang=1") == forth + forth[-2:0:-1]
 
 
+def test_a_region_can_be_played_the_other_way_round(server: Server) -> None:
+    def frame(query: str) -> bytes:
+        token = upload(server, png(), f"name=a.png{query}")[0]["id"]
+        return ask(server, "GET", f"/clips/{token}/1")[1]
+
+    assert frame("") != frame("&flip=0,0,100,50&flip=0,50,100,100") == frame("&flip=0,0,100,100")
+    response, content = ask(server, "POST", "/clips?name=a.png&flip=0,0,500,9", body=png())
+    assert (response.status, b"not a region" in content) == (400, True)
+
+
 def test_slow_motion_has_forty_two_frames(server: Server) -> None:
     start, *frames = upload(server, png(16, 16), "name=a.png&iters=2")
     assert start["count"] == 42 == len(frames)

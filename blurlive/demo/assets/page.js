@@ -6,7 +6,8 @@ const LONGEST = Number(document.body.dataset.megabytes) * 2 ** 20;
 const CLICK = 4; // pixels that a click may move
 let job = null; // the AbortController of what is being made
 let asked = null; // the photo that is to be seen: of the clip, or of what is being made
-let clip = null; // { photo, id, width, height, count, frames, blurred } as far as it has come
+let clip = null; // { photo, flips, id, width, height, count, frames, blurred } as far as it has come
+let flips = []; // regions of the photo asked for that play the other way round, as the server takes them
 let at = 0, step = 1, timer = null; // place in time, which way it runs, whether it does
 let view = null, drag = null; // the part of the photo that is seen, in its pixels
 
@@ -60,20 +61,22 @@ async function make(photo) {
   job?.abort();
   const { signal } = (job = new AbortController());
   const before = clip;
-  asked = photo;
+  if (photo !== asked) flips = [];
+  [asked, $("whole").hidden] = [photo, !flips.length];
   $("alert").hidden = true;
   try {
     if (photo.size > LONGEST) throw new Error(`${photo.name}: has more than ${LONGEST >> 20} MB; make the photo smaller first`);
     say("Reading the photo", 0);
     $("clip").hidden = false;
-    const query = new URLSearchParams({ name: photo.name, iters: chosen("iters") });
+    const query = new URLSearchParams([["name", photo.name], ["iters", chosen("iters")], ...flips.map((region) => ["flip", region])]);
     const response = await answer(await fetch(`clips?${query}`, { method: "POST", body: photo, signal }));
     for await (const event of lines(response.body)) await take(event, photo, signal);
     if (clip === before || clip.frames.length !== clip.count) throw new TypeError("cut short");
     finish();
   } catch (error) {
     if (signal.aborted) return; // the next photo has taken over
-    asked = clip?.photo;
+    [asked, flips] = [clip?.photo, clip?.flips ?? []];
+    $("whole").hidden = !flips.length;
     if (!clip) $("clip").hidden = true;
     complain(error);
   }
@@ -82,7 +85,7 @@ async function make(photo) {
 async function take(event, photo, signal) {
   if (event.error) throw new Error(event.error);
   if (event.waiting) say("Waiting for the photo before", 0);
-  if (event.id) open({ ...event, photo, frames: [], blurred: await picture(event.id, 0, signal) });
+  if (event.id) open({ ...event, photo, flips, frames: [], blurred: await picture(event.id, 0, signal) });
   if (!event.frame) return;
   clip.frames.push(await picture(clip.id, event.frame, signal));
   say(`Frame ${event.frame} of ${clip.count}`, event.frame / clip.count);
@@ -135,10 +138,24 @@ function seek(place) {
   draw();
 }
 
+function chooseRegion(on = !pressed($("region"))) {
+  press($("region"), on);
+  main.classList.toggle("choosing", on);
+  if (on) play(false);
+}
+
 function flip() {
   press($("flip"), !pressed($("flip")));
   at = clip.count - 1 - at; // the picture stays, time turns
   draw();
+}
+
+// A region's edges in percent of the photo.
+function flipRegion({ x, y, w, h }) {
+  chooseRegion(false);
+  const percent = (place, size) => Math.min(100, Math.max(0, (100 * place) / size)).toFixed(2);
+  flips = [...flips, [percent(x, clip.width), percent(y, clip.height), percent(x + w, clip.width), percent(y + h, clip.height)].join()];
+  make(asked);
 }
 
 function blurred(on) {
@@ -206,7 +223,7 @@ function dragged(event) {
   const { x, y } = point(event);
   drag.moved ||= Math.hypot(event.clientX - drag.clientX, event.clientY - drag.clientY) > CLICK;
   if (!drag.moved) return;
-  if (zoomed()) look(drag.view.x + drag.view.w / 2 + drag.x - x, drag.view.y + drag.view.h / 2 + drag.y - y, drag.view.w);
+  if (zoomed() && !pressed($("region"))) look(drag.view.x + drag.view.w / 2 + drag.x - x, drag.view.y + drag.view.h / 2 + drag.y - y, drag.view.w);
   else drag.area = { x: Math.min(x, drag.x), y: Math.min(y, drag.y), w: Math.abs(x - drag.x), h: Math.abs(y - drag.y) };
   draw();
 }
@@ -221,7 +238,9 @@ canvas.addEventListener("pointerup", () => {
   if (!drag) return;
   const { moved, area, x, y } = drag;
   drag = null;
-  if (area) look(area.x + area.w / 2, area.y + area.h / 2, Math.max(area.w, (area.h * clip.width) / clip.height));
+  if (area && pressed($("region"))) flipRegion(area);
+  else if (pressed($("region"))) draw();
+  else if (area) look(area.x + area.w / 2, area.y + area.h / 2, Math.max(area.w, (area.h * clip.width) / clip.height));
   else if (!moved) zoomed() ? look(0, 0, clip.width) : look(x, y, clip.width / 3);
 });
 canvas.addEventListener("pointercancel", () => {
@@ -272,6 +291,8 @@ for (const [kind, carried] of [["drop", "dataTransfer"], ["paste", "clipboardDat
 $("play").addEventListener("click", () => play(!timer));
 $("flip").addEventListener("click", flip);
 $("boomerang").addEventListener("click", () => press($("boomerang"), !pressed($("boomerang"))));
+$("region").addEventListener("click", () => chooseRegion());
+$("whole").addEventListener("click", () => ((flips = []), make(asked)));
 $("blurred").addEventListener("click", () => blurred(!pressed($("blurred"))));
 $("zoom").addEventListener("click", () => zoom(zoomed() ? 1e-9 : 3));
 slider.addEventListener("input", () => seek(Number(slider.value) - 1));
@@ -286,10 +307,11 @@ const keys = {
   ArrowDown: (shift) => shift && zoom(1, 0, 0.2),
   " ": () => play(!timer),
   f: flip,
+  r: () => chooseRegion(),
   b: () => blurred(true),
   "+": () => zoom(1.5),
   "-": () => zoom(1 / 1.5),
-  Escape: () => look(0, 0, clip.width),
+  Escape: () => (pressed($("region")) ? chooseRegion() : look(0, 0, clip.width)),
 };
 // What a control does with a key itself is left to it: arrows move sliders and choices, space presses.
 const taken = (key, control) => (key === " " ? control.matches("button, [type=file]") : key.startsWith("Arrow") && control.matches("input"));
