@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
@@ -34,10 +33,8 @@ def box_of(text: str) -> Box:
     try:
         edges = [float(edge) for edge in text.split(",")]
     except ValueError:
-        edges = [math.nan]
-    if len(edges) != 4:
-        raise UsageError(f"--flip {text}: {HOW}")
-    return Box(*edges)
+        raise UsageError(f"--flip {text}: {HOW}") from None
+    return box(edges)
 
 
 def box(region: BoxLike) -> Box:
@@ -45,5 +42,5 @@ def box(region: BoxLike) -> Box:
     if isinstance(region, Box):
         return region
     if len(region) != 4:
-        raise UsageError(f"--flip {','.join(map(str, region))}: {HOW}")
+        raise UsageError(f"--flip {','.join(f'{edge:g}' for edge in region)}: {HOW}")
     return Box(*region)
