@@ -11,13 +11,13 @@ gradient brings such a block back (docs/recipe.md)."""
 
 
 class ResidualBlock(nn.Module):
-    """``x + conv(act(conv(x)))``, two 3x3 convolutions that keep the width, between them a ReLU whose slope below 0 is
-    learnt (PReLU, He et al. 2015). ``(N, C, H, W)`` to the same."""
+    """``x + conv(act(conv(x)))``, two 3x3 convolutions, between them a ReLU whose slope below 0 is
+    learnt (PReLU, He et al. 2015). ``(N, C, H, W)`` to the same, with ``inner`` channels between the two."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, inner: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv1 = nn.Conv2d(width, inner, 3, padding=1)
+        self.conv2 = nn.Conv2d(inner, width, 3, padding=1)
         self.act = nn.PReLU(init=LEAK)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -41,9 +41,9 @@ class Up(nn.Module):
         return up
 
 
-def blocks(width: int, count: int) -> nn.Sequential:
-    """``count`` residual blocks in a row."""
-    return nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
+def blocks(width: int, count: int, inner: int | None = None) -> nn.Sequential:
+    """``count`` residual blocks in a row, as wide inside as outside unless told otherwise."""
+    return nn.Sequential(*(ResidualBlock(width, inner or width) for _ in range(count)))
 
 
 def gradient(picture: Tensor) -> tuple[Tensor, Tensor]:

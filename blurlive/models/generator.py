@@ -48,14 +48,21 @@ WEIGHT = 0.5
 class GeneratorConfig:
     """Sizes of G, stored in the weights file.
 
-    ``channels`` 3 is RGB; 1 is luminance, as the paper feeds it (Sec. 3.1). ``directed`` False drops the direction
+    ``channels`` 3 is RGB; 1 is luminance, as the paper feeds it (Sec. 3.1). ``inner`` says how many times as wide as
+    the ``widths`` of the four levels their residual blocks are inside. ``directed`` False drops the direction
     field and the taps, which leaves the plain network of the paper. ``init`` is ``identity`` or ``normal`` (Sec. 4.2).
     """
 
     channels: int = 3
     widths: tuple[int, int, int, int] = (32, 64, 128, 192)
+    inner: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
     directed: bool = True
     init: str = "identity"
+
+    @property
+    def inner_widths(self) -> tuple[int, ...]:
+        """Channels inside the residual blocks of each level, at least one."""
+        return tuple(max(1, round(w * share)) for w, share in zip(self.widths, self.inner, strict=True))
 
 
 class Generator(nn.Module):
@@ -74,16 +81,17 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config or GeneratorConfig()
         c, (w0, w1, w2, w3) = self.config.channels, self.config.widths
+        i0, i1, i2, i3 = self.config.inner_widths
         taps, seen = (len(TAPS), len(SEEN)) if self.config.directed else (0, 0)
         inputs = 4 * c * (1 + seen) + FIELD * self.config.directed
         self.stem = nn.Conv2d(inputs, w0, 3, padding=1)
-        self.enc0, self.down0 = blocks(w0, 1), nn.Conv2d(w0, w1, 2, stride=2)
-        self.enc1, self.down1 = blocks(w1, 2), nn.Conv2d(w1, w2, 2, stride=2)
-        self.enc2, self.down2 = blocks(w2, 2), nn.Conv2d(w2, w3, 2, stride=2)
-        self.deep, self.up2 = blocks(w3, 2), Up(w3, w2)
-        self.dec2, self.up1 = blocks(w2, 2), Up(w2, w1)
-        self.dec1, self.up0 = blocks(w1, 1), Up(w1, w0)
-        self.dec0 = blocks(w0, 1)
+        self.enc0, self.down0 = blocks(w0, 1, i0), nn.Conv2d(w0, w1, 2, stride=2)
+        self.enc1, self.down1 = blocks(w1, 2, i1), nn.Conv2d(w1, w2, 2, stride=2)
+        self.enc2, self.down2 = blocks(w2, 2, i2), nn.Conv2d(w2, w3, 2, stride=2)
+        self.deep, self.up2 = blocks(w3, 2, i3), Up(w3, w2)
+        self.dec2, self.up1 = blocks(w2, 2, i2), Up(w2, w1)
+        self.dec1, self.up0 = blocks(w1, 1, i1), Up(w1, w0)
+        self.dec0 = blocks(w0, 1, i0)
         self.head = nn.Conv2d(w0, FRAMES * (4 * c + taps), 3, padding=1)
         self._initialise()
 

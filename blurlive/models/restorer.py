@@ -14,6 +14,8 @@ from .generator import Generator, GeneratorConfig
 LUMA = (0.299, 0.587, 0.114)
 WIDEST = 65536
 """Channels of a convolution that a description may ask for."""
+MOST_INNER = 16
+"""How many times as wide as outside a description may ask residual blocks to be inside."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,11 @@ def restorer_config(values: dict[str, Any]) -> RestorerConfig:
     """
     parts = {name: dict(part) for name, part in values.items()}
     generator, director = parts.pop("generator"), parts.pop("director")
-    generator["widths"] = tuple(generator["widths"])
+    generator |= {name: tuple(generator[name]) for name in ("widths", "inner") if name in generator}
     config = RestorerConfig(GeneratorConfig(**generator), DirectorConfig(**director), **parts)
-    widths = (*config.generator.widths, config.director.width)
+    if not all(0 < share <= MOST_INNER for share in config.generator.inner):
+        raise ValueError(f"inner says from above 0 to {MOST_INNER} times the widths, not {config.generator.inner}")
+    widths = (*config.generator.widths, *config.generator.inner_widths, config.director.width)
     if config.generator.channels not in (1, 3) or config.generator.directed not in (True, False):
         raise ValueError("channels are 1 or 3, and a network is directed or not")
     if not all(isinstance(width, int) and 0 < width <= WIDEST for width in widths):

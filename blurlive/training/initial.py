@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+
+import torch
 
 from .. import weights
 from ..errors import ConfigError, DataError
@@ -33,12 +36,37 @@ def licence(address: str) -> str:
     return str(weights.read_card(file).about.get("licence") or "")
 
 
-def initial(address: str) -> Restorer:
-    """The network at ``address``, in fp32: a run's averaged (EMA) weights from its last checkpoint, or a weights file.
+def initial(address: str, wanted: RestorerConfig | None = None) -> Restorer:
+    """The network at ``address``, in fp32: a run's averaged (EMA) weights from its last checkpoint, or a weights file;
+    :func:`widened` to the sizes that are ``wanted`` if it can be.
 
     Raises :class:`ConfigError` if a folder holds neither, :class:`WeightsError` or :class:`DataError` if one is
     damaged.
     """
+    net = _found(address)
+    return widened(net, wanted) if wanted and _narrower(net.config, wanted) else net
+
+
+def widened(net: Restorer, sizes: RestorerConfig) -> Restorer:
+    """The same function with the generator's residual blocks as wide inside as ``sizes`` says: the new units are heard
+    by nobody at first (Net2Net, Chen et al. 2016), and learn from there."""
+    wide, stored = Restorer(sizes), net.state_dict()
+    with torch.no_grad():
+        for name, value in wide.state_dict().items():
+            if name.endswith("conv2.weight"):
+                value.zero_()
+            value[tuple(slice(side) for side in stored[name].shape)] = stored[name]
+    return wide
+
+
+def _narrower(have: RestorerConfig, wanted: RestorerConfig) -> bool:
+    """Whether networks differ by nothing but residual blocks that are to be wider inside."""
+    same = replace(have, generator=replace(have.generator, inner=wanted.generator.inner)) == wanted
+    sides = zip(have.generator.inner_widths, wanted.generator.inner_widths, strict=True)
+    return same and have != wanted and all(old <= new for old, new in sides)
+
+
+def _found(address: str) -> Restorer:
     folder = Path(address)
     if not folder.is_dir():
         return weights.load(address)[0]

@@ -198,7 +198,7 @@ def _mixed(*numbers: int) -> int:
 
 
 def _start(config: TrainConfig, fresh: bool) -> Restorer:
-    net = initial(config.init) if fresh and config.init else Restorer(config.model)
+    net = initial(config.init, config.model) if fresh and config.init else Restorer(config.model)
     if net.config != config.model:
         raise ConfigError(f"{config.init}: its network is another than [model] says; leave [model] out to take it over")
     net.train().requires_grad_(True)

@@ -56,6 +56,7 @@ def test_toml_is_read_back(tmp_path: Path) -> None:
         ({"bf16": "perhaps"}, "use auto, on, off"),
         ({"model.generator.init": "magic"}, "use identity, normal"),
         ({"model.generator.widths": [0, 8, 8, 8]}, "model: widths are"),
+        ({"model.generator.inner": [1.0, 1.0, 1.0, 0.0]}, "model: inner says"),
         ({"data.workers": -1}, "data.workers: is -1; use 0 or more"),
         ({"seed": -1}, "seed: is -1"),
         ({"optim.adamw": -1.0}, "optim.adamw: is -1.0"),

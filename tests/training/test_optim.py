@@ -40,7 +40,7 @@ def test_decay_bounds_weights_that_are_pushed_one_way_for_ever() -> None:
 
 def test_a_block_whose_units_are_all_silent_comes_back() -> None:
     """With a plain ReLU no gradient reached the first convolution any more."""
-    block = ResidualBlock(4)
+    block = ResidualBlock(4, 4)
     with torch.no_grad():
         block.conv1.bias -= 3.0  # type: ignore[operator]
     x = torch.rand(2, 4, 8, 8)

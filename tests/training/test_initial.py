@@ -1,0 +1,52 @@
+"""What a stage starts from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from blurlive import weights
+from blurlive.errors import ConfigError
+from blurlive.models.restorer import Restorer, restorer_config
+from blurlive.training.initial import initial
+
+from .conftest import finish, small
+
+SIZES: dict[str, Any] = {
+    "generator": {"widths": [8, 8, 8, 8], "inner": [1.0, 1.0, 1.5, 1.0]},
+    "director": {"width": 8},
+}
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> Path:
+    """Weights of which none is 0."""
+    torch.manual_seed(0)
+    net = Restorer(restorer_config(SIZES))
+    for parameter in net.parameters():
+        nn.init.normal_(parameter, 0, 0.1)
+    weights.save(net, tmp_path / "narrow.safetensors", {"licence": "MIT"}, torch.float32)
+    return tmp_path / "narrow.safetensors"
+
+
+def test_a_widened_network_says_the_same_and_then_learns(narrow: Path, photos: Path, tmp_path: Path) -> None:
+    wider = small(photos, init=str(narrow), model__generator__inner=[2.0, 1.5, 2.0, 1.0])
+    before, after = initial(str(narrow)), initial(str(narrow), wider.model)
+    assert after.config == wider.model != before.config
+    assert after.generator.enc0[0].conv1.weight.shape == (16, 8, 3, 3)
+    blurred, field = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 16, 16)
+    torch.testing.assert_close(after.generator(blurred, field), before.generator(blurred, field))
+    finish(wider, tmp_path / "run")
+    learnt = weights.load(tmp_path / "run" / "weights.safetensors")[0]
+    assert learnt.config == wider.model
+    assert learnt.generator.enc0[0].conv2.weight[:, 8:].abs().max() > 0
+
+
+def test_no_network_is_made_narrower(narrow: Path, photos: Path, tmp_path: Path) -> None:
+    narrower = small(photos, init=str(narrow), model__generator__inner=[1.0, 1.0, 1.0, 1.0])
+    with pytest.raises(ConfigError, match="its network is another than"):
+        finish(narrower, tmp_path / "run")
