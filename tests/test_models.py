@@ -137,6 +137,19 @@ def test_taps_reach_back_and_forth_along_the_motion() -> None:
     torch.testing.assert_close(frames[:, 3, :, :, :-8], blurred[..., 6:-2], atol=1e-4, rtol=1e-3)
 
 
+def test_taps_of_a_crop_are_those_of_the_whole_picture_when_told_what_is_around() -> None:
+    net = Generator(GeneratorConfig(widths=(4, 4, 4, 4)))
+    with torch.no_grad():  # the same weights everywhere, so that nothing but taps can differ
+        net.head.bias.normal_()  # type: ignore[union-attr]
+    blurred, motion = torch.rand(1, 3, 80, 96), torch.tensor([9.0, 4.0])
+    field = direction(motion.view(1, 2, 1, 1)).expand(1, 2, 40, 48)
+    whole = net(blurred, field)[..., 16:-16, 16:-16]
+    crop, part = blurred[..., 16:-16, 16:-16], field[..., 8:-8, 8:-8]
+    torch.testing.assert_close(net(crop, part, blurred), whole, atol=1e-4, rtol=1e-4)
+    assert (net(crop, part) - whole).abs().max() > 0.1
+    torch.testing.assert_close(net(blurred, field, blurred)[..., 16:-16, 16:-16], whole)
+
+
 def test_no_field_however_still_or_doubtful_stops_a_gradient() -> None:
     """The frames' loss teaches the director through the taps."""
     lines = torch.zeros(1, 3, 2, 2, requires_grad=True)

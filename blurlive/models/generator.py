@@ -68,10 +68,11 @@ class GeneratorConfig:
 class Generator(nn.Module):
     """Seven frames from one blurred image in one pass.
 
-    ``forward(blurred, field)``: ``blurred`` is ``(N, C, H, W)`` in [0, 1], H and W multiples of 16; ``field`` is
-    ``(N, 3, H/2, W/2)``, the direction field brought to half size by :func:`spread_field`, or its directions alone,
-    which then pass for sure (``None`` when the network is not directed). Returns ``(N, 7, C, H, W)`` in time order,
-    not clamped.
+    ``forward(blurred, field, around)``: ``blurred`` is ``(N, C, H, W)`` in [0, 1], H and W multiples of 16; ``field``
+    is ``(N, 3, H/2, W/2)``, the direction field brought to half size by :func:`spread_field`, or its directions alone,
+    which then pass for sure (``None`` when the network is not directed). ``around`` is for training on crops: the
+    picture that ``blurred`` is the middle of, ``(N, C, H + 2m, W + 2m)``, which taps are then sampled from; without it,
+    beyond the border is more of the border. Returns ``(N, 7, C, H, W)`` in time order, not clamped.
     """
 
     reach = 224
@@ -104,20 +105,20 @@ class Generator(nn.Module):
         if self.head.bias is not None:
             nn.init.zeros_(self.head.bias)
 
-    def forward(self, blurred: Tensor, field: Tensor | None = None) -> Tensor:
+    def forward(self, blurred: Tensor, field: Tensor | None = None, around: Tensor | None = None) -> Tensor:
         blurred = blurred.contiguous()
         if not self.config.directed:
             change = _by_frame(self._foretell(_folded(blurred)))
         elif field is None:
             raise ValueError("this generator needs a direction field beside the blurred image")
         else:
-            change = self._along(blurred, field)
+            change = self._along(blurred, field, blurred if around is None else around.contiguous())
         return F.pixel_shuffle(change, 2).add_(blurred.unsqueeze(1))
 
-    def _along(self, blurred: Tensor, field: Tensor) -> Tensor:
+    def _along(self, blurred: Tensor, field: Tensor, around: Tensor) -> Tensor:
         """What a directed network adds to the photo, ``(N, 7, 4C, H/2, W/2)``. The stem sees the photo, the field and a
         few taps."""
-        tap, folded = _taps(blurred, field), _folded(blurred)
+        tap, folded = _taps(blurred, field, around), _folded(blurred)
         out = self._foretell(torch.cat([folded, sure(field).to(folded), *map(tap, SEEN)], 1))
         weights, change = out[:, : FRAMES * len(TAPS)], out[:, FRAMES * len(TAPS) :]
         return _with_taps(_by_frame(change), map(tap, TAPS), weights)
@@ -168,16 +169,19 @@ def _by_frame(out: Tensor) -> Tensor:
     return out.view(len(out), FRAMES, -1, *out.shape[2:])
 
 
-def _taps(blurred: Tensor, field: Tensor) -> Callable[[float], Tensor]:
-    """What a picture ``(N, C, H, W)`` gains at a tap along its field, times :data:`SLOPE`, folded to ``(N, 4C, H/2,
-    W/2)``: a function of the tap, since all of them would be a gigabyte of a large tile; the few that are seen are
-    sampled again to be weighed."""
+def _taps(blurred: Tensor, field: Tensor, around: Tensor) -> Callable[[float], Tensor]:
+    """What a picture ``(N, C, H, W)`` gains at a tap along its field, sampled from what is ``around`` it, times
+    :data:`SLOPE`, folded to ``(N, 4C, H/2, W/2)``: a function of the tap, since all of them would be a gigabyte of a
+    large tile; the few that are seen are sampled again to be weighed."""
     way = F.interpolate(motion(field.float()), scale_factor=2, mode="bilinear", align_corners=False)
-    grid, size = pixels(blurred), way.new_tensor([blurred.shape[-1] / 2, blurred.shape[-2] / 2])
-    step, picture = way.permute(0, 2, 3, 1) / size, blurred.float()
+    size = way.new_tensor([around.shape[-1] / 2, around.shape[-2] / 2])
+    (height, width), margin = blurred.shape[-2:], (around.shape[-1] - blurred.shape[-1]) // 2
+    rows, columns = slice(margin, margin + height), slice(margin, margin + width)
+    grid, step, wide = pixels(around)[:, rows, columns], way.permute(0, 2, 3, 1) / size, around.float()
+    picture = wide[..., rows, columns]
 
     def tap(place: float) -> Tensor:
-        return F.pixel_unshuffle((sample(picture, grid + step * place) - picture).mul_(SLOPE), 2).to(blurred)
+        return F.pixel_unshuffle((sample(wide, grid + step * place) - picture).mul_(SLOPE), 2).to(blurred)
 
     return tap
 

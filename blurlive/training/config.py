@@ -25,8 +25,8 @@ from .stages import STAGES
 class DataConfig:
     """Where examples come from. ``path`` is a folder of photos, frames or videos (``kind`` tells which where ``auto``
     errs);
-    ``size`` the side of a crop in pixels; ``context`` how far around it, in pixels, the director sees more of the
-    picture, as it does in use; ``uses`` how many steps each sequence serves, in the mean, see
+    ``size`` the side of a crop in pixels; ``context`` how far around it, in pixels, the director and the generator's
+    taps see more of the picture, as they do in use; ``uses`` how many steps each sequence serves, in the mean, see
     :mod:`blurlive.data.replay`; ``crops`` how many are cut from each window of real frames; ``validation``
     how many sequences are held out, rounded down to a multiple of 8."""
 
@@ -43,7 +43,7 @@ class DataConfig:
 
     @property
     def side(self) -> int:
-        """Side in pixels of what is cut from a picture: the crop and what the director sees around it."""
+        """Side in pixels of what is cut from a picture: the crop and what is seen around it."""
         return self.size + 2 * self.context
 
 

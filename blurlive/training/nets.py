@@ -37,12 +37,14 @@ class Nets:
         """Pictures ``(..., 3, H, W)`` as the generator sees them: themselves, or their luminance ``(..., 1, H, W)``."""
         return pictures if self.net.config.generator.channels == 3 else luminance(pictures)
 
-    def generate(self, blurred: Tensor, field: Tensor | None, net: Restorer | None = None) -> Tensor:
+    def generate(
+        self, blurred: Tensor, field: Tensor | None, net: Restorer | None = None, around: Tensor | None = None
+    ) -> Tensor:
         """Seven frames ``(N, 7, C, H, W)`` of ``blurred (N, C, H, W)``; ``field (N, 3, H/16, W/16)`` if it is
-        directed."""
+        directed; ``around`` as :class:`~blurlive.models.generator.Generator` takes it."""
         generator = (net or self.net).generator
         with self.multiplying(blurred.device):
-            frames: Tensor = generator(blurred, None if field is None else spread_field(field))
+            frames: Tensor = generator(blurred, None if field is None else spread_field(field), around)
         return frames.float()
 
     def lines(self, blurred: Tensor) -> Tensor:

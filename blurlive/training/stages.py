@@ -39,7 +39,7 @@ class Settings:
     """Steps that count as done before the first, for :data:`TRUST_AFTER`: a director that was trained before is trusted
     at once."""
     context: int = 0
-    """Pixels around each crop that only the director sees."""
+    """Pixels around each crop that only the director and G's taps see."""
     trust: float = 0.85
     """Share of the examples that are directed by the director in the end."""
     astray: float = 0.0
@@ -52,8 +52,9 @@ class Pass:
     A directed G is told the exact direction at first; later mostly what the director sees, oriented as in use, so that
     it meets in training the errors that it will meet there, and worse ones. The frames' loss does not reach the
     director through it: it would teach it to say short lengths, which harm the least where they are wrong. The director
-    sees the ``whole`` batch, G and all else the ``batch`` without its margin: what a small crop taught the director did
-    not hold for the middle of a photo. ``random`` draws on the CPU, the same everywhere.
+    and the taps see the ``whole`` batch, all else the ``batch`` without its margin: what a small crop taught did not
+    hold for the middle of a photo, where motion leads to more of the photo and not to its border. ``random`` draws on
+    the CPU, the same everywhere.
     """
 
     def __init__(self, nets: Nets, batch: Batch, step: int, random: torch.Generator, settings: Settings) -> None:
@@ -62,8 +63,12 @@ class Pass:
         self.directed = nets.net.director is not None
 
     @cached_property
+    def whole_rgb(self) -> Tensor:
+        return self.whole.blurred.float() / 255
+
+    @cached_property
     def rgb(self) -> Tensor:
-        return self.batch.blurred.float() / 255
+        return inner(self.whole_rgb, self.settings.context)
 
     @cached_property
     def sharp(self) -> Tensor:
@@ -82,7 +87,7 @@ class Pass:
     @cached_property
     def lines(self) -> Tensor:
         """The director's line field, margin included."""
-        return self.nets.lines(self.whole.blurred.float() / 255)
+        return self.nets.lines(self.whole_rgb)
 
     @cached_property
     def field(self) -> Tensor | None:
@@ -95,16 +100,26 @@ class Pass:
 
     @cached_property
     def frames(self) -> Tensor:
-        return self.nets.generate(self.nets.seen(self.rgb), self.field)
+        return self.nets.generate(self.nets.seen(self.rgb), self.field, around=self.nets.seen(self.whole_rgb))
+
+    @cached_property
+    def wide_seven(self) -> Tensor:
+        """The seven frames that stages 2 and 3 average: sharp ones, margin included, or those that the stage before
+        recovers, which have none."""
+        if not self.settings.recovered:
+            return self.nets.seen(self.whole.sharp.float() / 255)
+        with torch.no_grad():
+            truth = self.truth if self.directed else None
+            seen, around = self.nets.seen(self.rgb), self.nets.seen(self.whole_rgb)
+            return self.nets.generate(seen, truth, self.nets.before, around).clamp(0, 1)
 
     @cached_property
     def seven(self) -> Tensor:
-        """The seven frames that stages 2 and 3 average: sharp ones, or those that the stage before recovers."""
-        if not self.settings.recovered:
-            return self.sharp
-        with torch.no_grad():
-            truth = self.truth if self.directed else None
-            return self.nets.generate(self.nets.seen(self.rgb), truth, self.nets.before).clamp(0, 1)
+        return self.cut(self.wide_seven)
+
+    def cut(self, pictures: Tensor) -> Tensor:
+        """``pictures`` without their margin, if they have one."""
+        return inner(pictures, (pictures.shape[-1] - self.batch.blurred.shape[-1]) // 2)
 
 
 class GramPass(Pass):
@@ -125,8 +140,10 @@ class GramPass(Pass):
     @cached_property
     def got(self) -> Tensor:
         """``(T, N, 3, C, H, W)``: what G makes of their averages, all in one pass."""
-        blurred = losses.average(self.wanted.flatten(0, 1), self.settings.gamma)
-        frames = self.nets.generate(blurred, self._fields())[:, [0, 3, 6]]
+        wide = torch.cat(
+            [losses.average(self.wide_seven[:, list(triple)], self.settings.gamma) for triple in self.chosen]
+        )
+        frames = self.nets.generate(self.cut(wide), self._fields(), around=wide)[:, [0, 3, 6]]
         return frames.view_as(self.wanted)
 
     def _fields(self) -> Tensor | None:
@@ -154,12 +171,16 @@ class HeptaPass(Pass):
     """
 
     @cached_property
+    def wide_blurred(self) -> Tensor:
+        return losses.average(self.wide_seven, self.settings.gamma)
+
+    @cached_property
     def blurred(self) -> Tensor:
-        return losses.average(self.seven, self.settings.gamma)
+        return self.cut(self.wide_blurred)
 
     @cached_property
     def out(self) -> Tensor:
-        return self.nets.generate(self.blurred, self.field)
+        return self.nets.generate(self.blurred, self.field, around=self.wide_blurred)
 
     @cached_property
     def again(self) -> Tensor:

@@ -109,7 +109,11 @@ def moved_by_one_step(run: Run) -> dict[str, bool]:
     return dict(zip(("generator", "critic"), moved, strict=True))
 
 
-def test_the_director_sees_around_the_crop_and_the_generator_does_not(tmp_path: Path, photos: Path) -> None:
+def test_the_director_and_the_taps_see_around_the_crop(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[torch.Tensor] = []
+    monkeypatch.setattr(Nets, "generate", spy(Nets.generate, [], told))
     run = Run(small(photos, data__context=32, data__size=32, data__validation=0), tmp_path)
     assert run.net.director is not None
     with torch.no_grad():  # what it sees moves
@@ -119,6 +123,7 @@ def test_the_director_sees_around_the_crop_and_the_generator_does_not(tmp_path: 
     assert batch.blurred.shape[-2:] == (96, 96)
     now = Pass(run.nets, batch, 10**6, torch.Generator().manual_seed(0), Settings(context=32))
     assert now.frames.shape == (2, 7, 3, 32, 32)
+    assert torch.equal(told[0], batch.blurred.float() / 255)
     assert now.lines.shape == (2, 3, 6, 6)
     whole = oriented_like(now.lines, now.whole_truth)[..., 2:4, 2:4]
     told = [any(torch.equal(one, field[i]) for field in (whole, now.truth)) for i, one in enumerate(now.field)]
@@ -146,11 +151,17 @@ def test_averages_of_frames_are_told_the_motion_as_photos_are(
         torch.testing.assert_close(field, stretched(gram.field, (last - first) / 6))
 
 
-def spy(generate: Callable[..., torch.Tensor], told: list[torch.Tensor]) -> Callable[..., torch.Tensor]:
-    """``generate`` that remembers the fields it was told."""
+def spy(
+    generate: Callable[..., torch.Tensor], fields: list[torch.Tensor], wholes: list[torch.Tensor] | None = None
+) -> Callable[..., torch.Tensor]:
+    """``generate`` that remembers the fields it was told, and what it was shown around the picture."""
 
-    def generated(nets: Nets, picture: torch.Tensor, field: torch.Tensor) -> torch.Tensor:
-        told.append(field)
-        return generate(nets, picture, field)
+    def generated(
+        nets: Nets, picture: torch.Tensor, field: torch.Tensor, around: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        fields.append(field)
+        if wholes is not None and around is not None:
+            wholes.append(around)
+        return generate(nets, picture, field, around=around)
 
     return generated
