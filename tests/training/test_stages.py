@@ -15,6 +15,7 @@ from blurlive import weights
 from blurlive.data.dataset import Batch
 from blurlive.data.source import open_source
 from blurlive.errors import DataError
+from blurlive.losses import average
 from blurlive.models.director import stretched
 from blurlive.models.flow import FlowConfig, FlowNet
 from blurlive.orient import oriented_like
@@ -112,8 +113,8 @@ def moved_by_one_step(run: Run) -> dict[str, bool]:
 def test_the_director_and_the_taps_see_around_the_crop(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[torch.Tensor] = []
-    monkeypatch.setattr(Nets, "generate", spy(Nets.generate, [], told))
+    wholes: list[torch.Tensor] = []
+    monkeypatch.setattr(Nets, "generate", spy(Nets.generate, [], wholes))
     run = Run(small(photos, data__context=32, data__size=32, data__validation=0), tmp_path)
     assert run.net.director is not None
     with torch.no_grad():  # what it sees moves
@@ -123,7 +124,7 @@ def test_the_director_and_the_taps_see_around_the_crop(
     assert batch.blurred.shape[-2:] == (96, 96)
     now = Pass(run.nets, batch, 10**6, torch.Generator().manual_seed(0), Settings(context=32))
     assert now.frames.shape == (2, 7, 3, 32, 32)
-    assert torch.equal(told[0], batch.blurred.float() / 255)
+    assert torch.equal(wholes[0], batch.blurred.float() / 255)
     assert now.lines.shape == (2, 3, 6, 6)
     whole = oriented_like(now.lines, now.whole_truth)[..., 2:4, 2:4]
     told = [any(torch.equal(one, field[i]) for field in (whole, now.truth)) for i, one in enumerate(now.field)]
@@ -136,17 +137,21 @@ def test_the_director_and_the_taps_see_around_the_crop(
 def test_averages_of_frames_are_told_the_motion_as_photos_are(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Run(small(photos, data__validation=0), tmp_path)
+    run = Run(small(photos, data__context=32, data__size=32, data__validation=0), tmp_path)
     batch = next(run.batches(open_source(photos), workers=0))
     assert isinstance(batch, Batch)
     told: list[torch.Tensor] = []
-    monkeypatch.setattr(Nets, "generate", spy(Nets.generate, told))
-    hepta = HeptaPass(run.nets, batch, 10**6, torch.Generator().manual_seed(0), Settings())
+    wholes: list[torch.Tensor] = []
+    monkeypatch.setattr(Nets, "generate", spy(Nets.generate, told, wholes))
+    hepta = HeptaPass(run.nets, batch, 10**6, torch.Generator().manual_seed(0), Settings(context=32))
     assert hepta.out.shape == hepta.sharp.shape
     assert told[0] is hepta.field
-    gram = GramPass(run.nets, batch, 10**6, torch.Generator().manual_seed(0), Settings())
+    torch.testing.assert_close(wholes[0], average(batch.sharp.float() / 255))
+    assert torch.equal(hepta.blurred, wholes[0][..., 32:64, 32:64])
+    gram = GramPass(run.nets, batch, 10**6, torch.Generator().manual_seed(0), Settings(context=32))
     assert gram.field is not None
     assert gram.got.shape[:3] == (len(gram.chosen), len(gram.sharp), 3)
+    assert wholes[1].shape == (len(gram.chosen) * len(gram.sharp), 3, 96, 96)
     for field, (first, _, last) in zip(told[1].chunk(len(gram.chosen)), gram.chosen, strict=True):
         torch.testing.assert_close(field, stretched(gram.field, (last - first) / 6))
 
