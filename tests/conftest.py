@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,23 +19,15 @@ TINY = RestorerConfig(GeneratorConfig(widths=(8, 8, 8, 8)), DirectorConfig(width
 
 
 @pytest.fixture(scope="session", autouse=True)
-def two_threads() -> None:
-    torch.set_num_threads(2)
+def one_thread() -> None:
+    """Networks this small only wait for each other in threads; tests run two at a time instead."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     """What a test draws from torch does not depend on the tests before it."""
     torch.manual_seed(0)
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Networks this small only wait for each other in threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def random_net(config: RestorerConfig = TINY, seed: int = 0) -> Restorer:

@@ -82,7 +82,6 @@ def test_a_grey_array_is_a_grey_photo() -> None:
         (torch.zeros(3, 8, 8), "Tensor"),
         ("nowhere.jpg", "nowhere.jpg"),
     ],
-    ids=str,
 )
 def test_what_is_no_photo_is_told_in_one_line(photo: Any, words: str) -> None:
     with pytest.raises(InputError) as caught:

@@ -15,8 +15,6 @@ from blurlive.models.blocks import normal_init
 from blurlive.models.flow import FlowConfig, FlowNet, agreement, cost_volume
 from blurlive.models.generator import Generator, GeneratorConfig
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def flat(*levels: float) -> Tensor:
     """A clip of one pixel: frames of these levels, ``(1, T, 1, 1, 1)``."""

@@ -15,8 +15,6 @@ from blurlive.training.run import Run, rate
 from ..conftest import random_net
 from .conftest import ROOT, TINY, small
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def test_learning_rate_of_the_paper() -> None:
     config = read_config(None, {"recipe": "paper", "steps": 1000})

@@ -30,8 +30,6 @@ from blurlive.training.teachers import FLOW_FORMAT, load_flow
 
 from .conftest import finish, small
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def test_bf16_trains_too(tmp_path: Path, photos: Path) -> None:
     on, off = (finish(small(photos, steps=2, bf16=how), tmp_path / how)[-1].losses for how in ("on", "off"))

@@ -27,8 +27,6 @@ from blurlive.training.ranks import join
 
 from .conftest import finish, small, tensors
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / checkpoint.NAME)

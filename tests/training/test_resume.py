@@ -21,8 +21,6 @@ from blurlive.training.run import Run
 
 from .conftest import ROOT, finish, small, tensors
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def same(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(value, b[name]) for name, value in a.items())

@@ -27,9 +27,6 @@ from blurlive.training.teachers import save_flow
 
 from .conftest import SMALL, finish, small, tensors
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 PAPER = {"recipe": "paper", "model.generator.widths": [8, 8, 8, 8], "features": "derivatives"}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import torch
 
 from blurlive.data.dataset import Batch
@@ -12,8 +11,6 @@ from blurlive.training.validation import validate, validation_set
 
 from ..conftest import random_net
 from .conftest import small
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_sequences_in_which_nothing_moves_are_left_out(photos: Path) -> None:
