@@ -48,21 +48,22 @@ def initial(address: str, wanted: RestorerConfig | None = None) -> Restorer:
 
 
 def widened(net: Restorer, sizes: RestorerConfig) -> Restorer:
-    """The same function with the generator's residual blocks as wide inside as ``sizes`` says: the new units are heard
-    by nobody at first (Net2Net, Chen et al. 2016), and learn from there."""
+    """The same function with the generator's levels, or their residual blocks inside, as wide as ``sizes`` says: what
+    is new is heard by nobody at first (Net2Net, Chen et al. 2016), and learns from there."""
     wide, stored = Restorer(sizes), net.state_dict()
     with torch.no_grad():
         for name, value in wide.state_dict().items():
-            if name.endswith("conv2.weight"):
-                value.zero_()
+            if value.ndim == 4:
+                value[:, stored[name].shape[1] :] = 0
             value[tuple(slice(side) for side in stored[name].shape)] = stored[name]
     return wide
 
 
 def _narrower(have: RestorerConfig, wanted: RestorerConfig) -> bool:
-    """Whether networks differ by nothing but residual blocks that are to be wider inside."""
-    same = replace(have, generator=replace(have.generator, inner=wanted.generator.inner)) == wanted
-    sides = zip(have.generator.inner_widths, wanted.generator.inner_widths, strict=True)
+    """Whether networks differ by nothing but levels of the generator that are to be wider, outside or inside."""
+    small, large = have.generator, wanted.generator
+    same = replace(have, generator=replace(small, widths=large.widths, inner=large.inner)) == wanted
+    sides = zip((*small.widths, *small.inner_widths), (*large.widths, *large.inner_widths), strict=True)
     return same and have != wanted and all(old <= new for old, new in sides)
 
 

@@ -33,11 +33,18 @@ def narrow(tmp_path: Path) -> Path:
     return tmp_path / "narrow.safetensors"
 
 
-def test_a_widened_network_says_the_same_and_then_learns(narrow: Path, photos: Path, tmp_path: Path) -> None:
-    wider = small(photos, init=str(narrow), model__generator__inner=[2.0, 1.5, 2.0, 1.0])
+@pytest.mark.parametrize(
+    "sizes",
+    [{"inner": [2.0, 1.5, 2.0, 1.0]}, {"widths": [16, 12, 8, 10], "inner": [1.0, 1.5, 1.5, 1.0]}],
+    ids=["inside", "outside"],
+)
+def test_a_widened_network_says_the_same_and_then_learns(
+    sizes: dict[str, Any], narrow: Path, photos: Path, tmp_path: Path
+) -> None:
+    wider = small(photos, init=str(narrow), **{f"model__generator__{name}": value for name, value in sizes.items()})
     before, after = initial(str(narrow)), initial(str(narrow), wider.model)
     assert after.config == wider.model != before.config
-    assert after.generator.enc0[0].conv1.weight.shape == (16, 8, 3, 3)
+    assert len(after.generator.enc0[0].conv1.weight) == 16
     blurred, field = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 16, 16)
     torch.testing.assert_close(after.generator(blurred, field), before.generator(blurred, field))
     finish(wider, tmp_path / "run")
@@ -47,6 +54,8 @@ def test_a_widened_network_says_the_same_and_then_learns(narrow: Path, photos: P
 
 
 def test_no_network_is_made_narrower(narrow: Path, photos: Path, tmp_path: Path) -> None:
-    narrower = small(photos, init=str(narrow), model__generator__inner=[1.0, 1.0, 1.0, 1.0])
+    narrower = small(
+        photos, init=str(narrow), model__generator__widths=[16, 8, 8, 8], model__generator__inner=[1.0, 1.0, 1.0, 1.0]
+    )
     with pytest.raises(ConfigError, match="its network is another than"):
         finish(narrower, tmp_path / "run")
