@@ -143,15 +143,20 @@ def read_config(file: Path | None = None, overrides: Mapping[str, Any] | None = 
 
 
 def stored_config(about: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> TrainConfig:
-    """The configuration in a checkpoint's metadata, with the few ``overrides`` that a run which goes on can take."""
+    """The configuration in a checkpoint's metadata, with the ``overrides`` that a run which goes on can take: the few
+    that may change, and those that say what it says already."""
     values = json.loads(about["config"])
+    stored = as_values(_validated(values, "checkpoint"))
     for name, value in (overrides or {}).items():
-        if name not in FREE_TO_CHANGE | {"data.path", "data.workers"}:
+        _put(values, name.split("."), value)
+    config = _validated(values, "checkpoint")
+    wanted = as_values(config)
+    for name in set(overrides or {}) - FREE_TO_CHANGE - {"data.path", "data.workers"}:
+        if _get(wanted, name) != _get(stored, name):
             raise ConfigError(
                 f"{name}: cannot change in a run that goes on; start a new one with --init instead of --resume"
             )
-        _put(values, name.split("."), value)
-    return _validated(values, "checkpoint")
+    return config
 
 
 def as_values(config: TrainConfig) -> dict[str, Any]:
@@ -262,7 +267,7 @@ def _put(values: dict[str, Any], keys: list[str], value: Any) -> None:
 
 def _get(values: Mapping[str, Any], name: str) -> Any:
     for key in name.split("."):
-        values = values[key]
+        values = values.get(key)  # type: ignore[assignment]  # a loss term may have no weight yet
     return values
 
 

@@ -35,7 +35,10 @@ def test_a_run_is_asked_for_trained_and_gone_on_with(photos: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "run/weights.safetensors\n"), done.stderr
     assert "1/2  frames " in done.stderr
     assert "psnr " in done.stderr
-    again = blurlive("train", "--out", "run", "--resume", "--steps", 3, cwd=photos)
+    gone_on = ["train", "--out", "run", "--resume", *sizes]
+    other = blurlive(*gone_on, "--set", "seed=5", cwd=photos)
+    assert (other.returncode, "seed: cannot change" in one_line(other)) == (7, True)
+    again = blurlive(*gone_on, "--steps", 3, cwd=photos)
     assert (again.returncode, "3/3  frames " in again.stderr) == (0, True), again.stderr
     refused = blurlive(*asked, "--set", "data.context=10", cwd=photos)
     assert (refused.returncode, "data.context: is 10" in one_line(refused)) == (7, True)
