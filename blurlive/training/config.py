@@ -151,8 +151,9 @@ def stored_config(about: Mapping[str, str], overrides: Mapping[str, Any] | None 
         _put(values, name.split("."), value)
     config = _validated(values, "checkpoint")
     wanted = as_values(config)
-    for name in set(overrides or {}) - FREE_TO_CHANGE - {"data.path", "data.workers"}:
-        if _get(wanted, name) != _get(stored, name):
+    for name in overrides or {}:
+        free = name in FREE_TO_CHANGE | {"data.path", "data.workers"}
+        if not free and _get(wanted, name) != _get(stored, name):
             raise ConfigError(
                 f"{name}: cannot change in a run that goes on; start a new one with --init instead of --resume"
             )
