@@ -146,14 +146,11 @@ def stored_config(about: Mapping[str, str], overrides: Mapping[str, Any] | None 
     """The configuration in a checkpoint's metadata, with the ``overrides`` that a run which goes on can take: the few
     that may change, and those that say what it says already."""
     values = json.loads(about["config"])
-    stored = as_values(_validated(values, "checkpoint"))
+    config = _validated(values, "checkpoint")
     for name, value in (overrides or {}).items():
         _put(values, name.split("."), value)
-    config = _validated(values, "checkpoint")
-    wanted = as_values(config)
-    for name in overrides or {}:
-        free = name in FREE_TO_CHANGE | {"data.path", "data.workers"}
-        if not free and _get(wanted, name) != _get(stored, name):
+        before, config = config, _validated(values, "checkpoint")
+        if config != before and name not in FREE_TO_CHANGE | {"data.path", "data.workers"}:
             raise ConfigError(
                 f"{name}: cannot change in a run that goes on; start a new one with --init instead of --resume"
             )
@@ -268,7 +265,7 @@ def _put(values: dict[str, Any], keys: list[str], value: Any) -> None:
 
 def _get(values: Mapping[str, Any], name: str) -> Any:
     for key in name.split("."):
-        values = values.get(key)  # type: ignore[assignment]  # a loss term may have no weight yet
+        values = values[key]
     return values
 
 
