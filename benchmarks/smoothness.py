@@ -1,4 +1,5 @@
-"""Does slow motion run on evenly? `python benchmarks/smoothness.py PHOTO [--iters 2]` (needs '.[eval]').
+"""Does slow motion run on evenly? `python benchmarks/smoothness.py PHOTO [--iters 2]
+[--weights FILE]...` (needs '.[eval]').
 
 The flow between neighbouring frames (OpenCV's DIS), projected on the photo's own direction field and averaged over
 what moves, is how far each step goes. Reported, as shares of the mean step: the smallest (below 0: time jumps back;
@@ -40,13 +41,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photo", type=Path)
     parser.add_argument("--iters", type=int, default=2)
+    parser.add_argument("--weights", action="append")
     options = parser.parse_args()
-    extractor, photo = Extractor(), load_photo(options.photo).pixels
+    photo = load_photo(options.photo).pixels
+    for weights in options.weights or [None]:
+        extractor = Extractor(weights)
+        print(weights or extractor.card.file.stem)
+        report(extractor, photo, options.iters)
+
+
+def report(extractor: Extractor, photo: np.ndarray, iters: int) -> None:
+    """Print the steps of one network's slow motion."""
     field = extractor.direction(photo)
-    assert field is not None, "the bundled network is directed"
+    assert field is not None, "bundled networks are directed"
     half = spread_field(motion(field)[None])
     way = torch.nn.functional.interpolate(half, scale_factor=2, mode="bilinear")[0].permute(1, 2, 0).numpy()
-    found = steps(list(slowmo(extractor, photo, options.iters)), way[: photo.shape[0], : photo.shape[1]])
+    found = steps(list(slowmo(extractor, photo, iters)), way[: photo.shape[0], : photo.shape[1]])
     mean = found.mean()
     seams = np.arange(1, len(found) + 1) % FRAMES == 0
     print(f"{len(found) + 1} frames, mean step {mean:.2f} px along the field")
