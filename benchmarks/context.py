@@ -35,10 +35,10 @@ def gains(net: Restorer, batch: Batch, margin: int) -> dict[str, list[float]]:
     assert net.director is not None, "a network that is not directed has no director"
     blurred, sharp = batch.blurred.float() / 255, inner(batch.sharp.float() / 255, margin)
     truth, around = direction(cells(batch.motion, CELL)), margin // CELL
-    alone = oriented_like(net.director.agreed(inner(blurred, margin)), inner(truth, around))
+    alone = oriented_like(net.director(inner(blurred, margin)), inner(truth, around))
     fields = {
         "exact motion": truth,
-        "director, whole picture": oriented_like(net.director.agreed(blurred), truth),
+        "director, whole picture": oriented_like(net.director(blurred), truth),
         "director, middle alone": F.pad(alone, (around,) * 4, mode="replicate"),
     }
     still = scores(inner(blurred, margin).unsqueeze(1).expand_as(sharp), sharp)

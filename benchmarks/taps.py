@@ -31,8 +31,8 @@ EDGES = (0, 0.5, 1, 2, 3, 4, 6, 8, 12, 16, 24, 1000)
 """Classes of length, in pixels."""
 EVEN = MotionRange(longest=16, still=0, even=1, rotation=0, zoom=0, tilt=0, turning=0, swinging=0)
 CLEAN = SceneSpec(
-    EVEN, Camera(linear=0.0, lights=0.0, tone=0.0, grey=0.0, noise=0.0, jpeg=0.0), (1.0,), exposures=(1.0, 0.0, 0.0),
-    soft=0.0, faint=0.0, bending=0.0, plain=0.0, half=0.0,
+    EVEN, Camera(linear=0.0, lights=0.0, tone=0.0, grey=0.0, noise=0.0, jpeg=0.0, sharpened=0.0),
+    (1.0,), exposures=(1.0, 0.0, 0.0), soft=0.0, faint=0.0, bending=0.0, plain=0.0, half=0.0,
 )  # fmt: skip
 SETS = {
     "a sixteenth": (-1 / 16, 1 / 16),
@@ -67,7 +67,7 @@ def seen(blurred: Tensor, exact: Tensor) -> dict[str, Tensor]:
     director = weights.load()[0].director
     assert director is not None, "the bundled weights have a director"
     truth = cells(exact, CELL)
-    own = torch.cat([motion(half_angle(director.agreed(part))) for part in blurred.split(32)])
+    own = torch.cat([motion(half_angle(director(part))) for part in blurred.split(32)])
     own = torch.where((own * truth).sum(1, keepdim=True) < 0, -own, own)
     far, true_far = (way.norm(dim=1, keepdim=True).clamp_min(1e-3) for way in (own, truth))
     ways = {

@@ -92,7 +92,7 @@ class Extractor:
         lines = torch.zeros(OUTPUTS, canvas.shape[0] // CELL, canvas.shape[1] // CELL)
 
         def run(window: Window) -> None:
-            part = director.agreed(self._tensor(canvas, window))[0].float().cpu()
+            part = director(self._tensor(canvas, window))[0].float().cpu()
             _cells(lines, window.own)[:] = _cells(part, _inside(window))
 
         self._tiled(canvas, Director.reach, run)

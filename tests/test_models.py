@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 
@@ -12,16 +13,14 @@ from hypothesis import strategies as st
 
 from blurlive.models.director import (
     LONGEST,
-    TURNS,
     Director,
     DirectorConfig,
-    Turn,
     direction,
     half_angle,
     line,
+    local,
     motion,
     signed_like,
-    statistics,
     sureness,
 )
 from blurlive.models.generator import TAPS, WEIGHT, Generator, GeneratorConfig, spread_field
@@ -70,6 +69,10 @@ def test_a_luminance_network_keeps_the_colour_differences_of_the_photo() -> None
 
 def test_the_architecture_survives_json() -> None:
     assert restorer_config(TINY.as_dict()) == TINY
+    looking = RestorerConfig(TINY.generator, DirectorConfig(8, 2, (4, 8, 8)))
+    assert restorer_config(json.loads(json.dumps(looking.as_dict()))) == looking
+    with pytest.raises(ValueError, match="three widths or none"):
+        restorer_config({**TINY.as_dict(), "director": {"pixels": [4, 8]}})
     with pytest.raises(TypeError):
         restorer_config({**TINY.as_dict(), "extra": {"widths": [1]}})
 
@@ -103,8 +106,8 @@ def test_the_generators_reach_is_as_declared_and_no_more_than_a_cell_too_large()
 
 
 def test_the_directors_reach_is_as_declared_and_no_more_than_a_cell_too_large() -> None:
-    net = positive(Director(DirectorConfig(width=4)))
-    farthest = farthest_input(net.agreed, 768)
+    net = positive(Director(DirectorConfig(width=4, depth=2, pixels=(4, 4, 4))))
+    farthest = farthest_input(net, 768)
     assert Director.reach - 16 < farthest <= Director.reach
 
 
@@ -159,35 +162,15 @@ def test_no_field_however_still_or_doubtful_stops_a_gradient() -> None:
     assert lines.grad.isfinite().all()
 
 
-TURNED_MOTION = (
-    lambda v: v.flip(-1) * torch.tensor([-1.0, 1.0]).view(2, 1, 1),
-    lambda v: v.flip(-2) * torch.tensor([1.0, -1.0]).view(2, 1, 1),
-    lambda v: v.transpose(-1, -2).flip(1),
-)
-
-
-@pytest.mark.parametrize(("turn", "turned_motion"), list(zip(TURNS, TURNED_MOTION, strict=True)))
-def test_statistics_and_lines_turn_as_pictures_do(turn: Turn, turned_motion: Callable[..., torch.Tensor]) -> None:
-    random = torch.Generator().manual_seed(0)
-    picture, travel = torch.rand(1, 3, 64, 64, generator=random), torch.randn(1, 2, 4, 4, generator=random) * 9
-    plain, wanted = statistics(picture), statistics(turn.move(picture))
-    torch.testing.assert_close(turn.seen(plain), wanted, atol=1e-4, rtol=1e-4)
-    assert (plain - wanted).abs().max() > 0.1
-    torch.testing.assert_close(turn.lines(line(direction(travel))), line(direction(turned_motion(travel))))
-    torch.testing.assert_close(turn.seen(turn.seen(plain)), plain)
-
-
-def test_the_director_agrees_with_itself_however_a_picture_is_turned() -> None:
+def test_pixels_add_nothing_at_first_and_see_no_brightness_in_contrast() -> None:
     torch.manual_seed(0)
-    net = Director(DirectorConfig(width=8))
-    torch.nn.init.normal_(net.head.weight)
-    seen = torch.rand(1, 3, 64, 64)
-    mirrored = TURNS[0]
-    plain, turned = (
-        net.agreed(seen),
-        mirrored.lines(net.agreed(mirrored.move(seen))),
-    )
-    assert (plain - turned).abs().mean() < (net(seen) - mirrored.lines(net(mirrored.move(seen)))).abs().mean()
+    picture = torch.rand(1, 3, 64, 64)
+    plain, looking = Director(DirectorConfig(8)), Director(DirectorConfig(8, pixels=(4, 4, 4)))
+    looking.load_state_dict(plain.state_dict(), strict=False)
+    torch.testing.assert_close(looking(picture), plain(picture))
+    bright, dim = (local(picture * share)[:, 12:] for share in (1.0, 0.25))
+    torch.testing.assert_close(dim, bright, atol=0.05, rtol=0)
+    assert (local(picture)[:, :12] - local(picture / 4)[:, :12]).abs().max() > 0.3
 
 
 def test_whitened_statistics_are_white() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from blurlive.models.director import direction, line
 from blurlive.orient import agreeing_signs, orient, oriented_like
+from blurlive.training.signs import settled_like
 
 
 def motion(kind: str, height: int = 23, width: int = 40) -> torch.Tensor:
@@ -34,6 +35,16 @@ def test_a_smooth_motion_plays_one_way_although_its_lines_are_noisy(kind: str) -
     truth = direction(motion(kind))
     noisy = line(truth) + 0.15 * torch.randn((3, *truth.shape[1:]), generator=torch.Generator().manual_seed(0))
     assert agreement(orient(noisy), truth) > 0.99
+
+
+@pytest.mark.parametrize("kind", ["rotation", "zoom", "down", "shift and rotation"])
+def test_a_batch_is_settled_as_well_as_a_photo(kind: str) -> None:
+    truth = torch.stack([direction(motion(kind, 20, 20)), -direction(motion("down", 20, 20))])
+    noisy = line(truth) + 0.15 * torch.randn((2, 3, 20, 20), generator=torch.Generator().manual_seed(0))
+    for field, true in zip(settled_like(noisy, truth), truth, strict=True):
+        right = ((field[:2] * true).sum(0) > 0).float() * true.norm(dim=0)
+        assert right.sum() / true.norm(dim=0).sum() > 0.98
+    torch.testing.assert_close(settled_like(noisy, truth)[:, 2:], oriented_like(noisy, truth)[:, 2:])
 
 
 def test_a_large_photo_is_settled_on_a_coarse_grid_and_still_agrees() -> None:

@@ -17,7 +17,7 @@ from blurlive.data.disk import scene_spec, write_clips
 from blurlive.data.layers import Layer, Patch, overlaid, warped
 from blurlive.data.motion import MotionRange, camera, path, pixels, travel
 from blurlive.data.photos import PhotoBank, chosen
-from blurlive.data.synthesis import SceneSpec, _blob, _likeness, shutter, synthesize, synthesize_pair
+from blurlive.data.synthesis import SceneSpec, Sequence, _blob, _likeness, shutter, synthesize, synthesize_pair
 from blurlive.errors import DataError, OutputError, UsageError
 
 from .conftest import random_photo
@@ -68,6 +68,20 @@ def test_the_same_seed_gives_the_same_bytes(bank: PhotoBank) -> None:
     assert a.sharp.tobytes() == b.sharp.tobytes()
     assert a.motion.tobytes() == b.motion.tobytes()
     assert a.blurred.tobytes() != c.blurred.tobytes()
+
+
+def test_a_camera_that_sharpens_shows_the_same_scene_crisper(bank: PhotoBank) -> None:
+    def seen(share: float) -> Sequence:
+        spec = replace(PLAIN, camera=replace(PLAIN.camera, sharpened=share), soft=0.0, faint=0.0)
+        return synthesize(np.random.default_rng(4), bank, SIZE, spec)
+
+    plain, crisp = seen(0.0), seen(1.0)
+    assert plain.motion.tobytes() == crisp.motion.tobytes()
+    for before, after in ((plain.sharp, crisp.sharp), (plain.blurred[None], crisp.blurred[None])):
+        steps = [float(np.abs(np.diff(pictures.astype(float), axis=2)).mean()) for pictures in (before, after)]
+        assert steps[1] > 1.05 * steps[0]
+        assert np.abs(before.astype(float) - after).mean() < 30
+    assert np.abs(crisp.sharp.mean(0) - crisp.blurred).mean() < 2  # both alike: its frames still average to the photo
 
 
 def residual(first: np.ndarray, last: np.ndarray, flow: np.ndarray) -> tuple[float, float]:

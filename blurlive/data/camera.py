@@ -12,13 +12,20 @@ Image = NDArray[np.uint8]
 Float = NDArray[np.float32]
 
 
+MASK = (0.2, 1.5)
+"""Least and most of the difference to a softened picture that an unsharp mask adds."""
+SOFTENED = (0.5, 1.2)
+"""Standard deviation, in pixels, of that softening."""
+
+
 @dataclass(frozen=True)
 class Camera:
     """Odds of what a camera adds.
 
     ``linear`` is the share of exposures summed without a tone curve (gamma 1); the rest uses gamma 2.2, the convention
     of the GoPro benchmark code. ``lights`` make highlights brighter than white before the sum, so that they smear as
-    lamps at night do.
+    lamps at night do. ``sharpened`` is the share of cameras that sharpen what they show (an unsharp mask), blurred
+    photo and sharp frames alike: many real ones do (docs/recipe.md).
     """
 
     linear: float = 0.2
@@ -28,6 +35,7 @@ class Camera:
     noise: float = 0.35
     strong_noise: float = 0.04
     jpeg: float = 0.12
+    sharpened: float = 0.35
 
 
 class Exposure:
@@ -44,6 +52,7 @@ class Exposure:
         self.boost = float(rng.uniform(1.5, 8.0)) if rng.random() < camera.lights else 1.0
         self.light = self._light()
         self.grey = rng.random() < camera.grey
+        self.mask, self.softened = self._unsharp()
         self.sum: Float | None = None
         self.count = 0
 
@@ -53,6 +62,21 @@ class Exposure:
         if self.rng.random() < self.camera.tone:
             levels = self.rng.uniform(0.5, 1.1) * levels ** np.exp(self.rng.normal(0, 0.2))
         return np.clip(levels, 0, 1).astype(np.float32)
+
+    def _unsharp(self) -> tuple[float, float]:
+        """How much an unsharp mask adds, 0 for none, and how soft it is. Drawn aside: scenes that are not sharpened are
+        what they were before there was such a thing."""
+        (aside,) = self.rng.spawn(1)
+        if aside.random() >= self.camera.sharpened:
+            return 0.0, 1.0
+        return float(aside.uniform(*MASK)), float(aside.uniform(*SOFTENED))
+
+    def _crisp(self, picture: Float) -> Float:
+        """``picture``, 0 to 255, as the camera sharpens it."""
+        if not self.mask:
+            return picture
+        sharper = picture + self.mask * (picture - cv2.GaussianBlur(picture, (0, 0), self.softened))
+        return np.asarray(np.clip(sharper, 0, 255), np.float32)
 
     def _light(self) -> Float:
         """Linear light of each 8-bit level; above white for the brightest levels of a scene with lamps."""
@@ -66,10 +90,12 @@ class Exposure:
 
     def develop(self, picture: Image) -> Image:
         picture = self._colour(picture)
-        if self.boost == 1.0 and self.identity:
+        if self.boost == 1.0 and self.identity and not self.mask:
             return picture
-        table = np.clip(self.light, 0, 1) ** (1 / self.gamma)
-        return np.asarray(cv2.LUT(picture, np.round(table * 255).astype(np.uint8)), np.uint8)
+        levels = np.asarray(np.clip(self.light, 0, 1) ** (1 / self.gamma) * 255, np.float32)
+        if self.mask:
+            return np.asarray(np.round(self._crisp(cv2.LUT(picture, levels))), np.uint8)
+        return np.asarray(cv2.LUT(picture, np.round(levels).astype(np.uint8)), np.uint8)
 
     def _colour(self, picture: Image) -> Image:
         if not self.grey:
@@ -80,7 +106,7 @@ class Exposure:
         """The blurred photo: mean light, clipped at white, tone curve, noise, 8 bits, JPEG."""
         assert self.sum is not None, "nothing was exposed"
         mean = np.asarray(np.clip(self.sum / self.count, 0, 1) ** (1 / self.gamma) * 255, np.float32)
-        photo: Image = np.clip(np.round(self._noisy(mean)), 0, 255).astype(np.uint8)
+        photo: Image = np.clip(np.round(self._noisy(self._crisp(mean))), 0, 255).astype(np.uint8)
         if self.rng.random() < self.camera.jpeg:
             return _jpeg(photo, int(self.rng.integers(60, 98)))
         return photo

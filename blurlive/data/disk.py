@@ -16,7 +16,7 @@ from .camera import Camera
 from .source import open_source
 from .synthesis import SceneSpec, Sequence
 
-SILENT = Camera(linear=0.0, lights=0.0, tone=0.0, grey=0.0, noise=0.0, strong_noise=0.0, jpeg=0.0)
+SILENT = Camera(linear=0.0, lights=0.0, tone=0.0, grey=0.0, noise=0.0, strong_noise=0.0, jpeg=0.0, sharpened=0.0)
 """A camera that adds nothing of its own: the blurred photo is the average of light, rounded."""
 
 

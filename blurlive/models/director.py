@@ -13,9 +13,7 @@ has nothing like it; its cycle flow loss (Eq. 4) is meant to settle the order in
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -43,13 +41,21 @@ CELL = 16
 """Side of a cell of the line field, in pixels."""
 FAINT = 2e-3
 """Derivative, or amplitude, of a range of 1, below which texture is taken for noise."""
+DIM = 0.01
+"""Contrast, of a range of 1, below which the pixels that it looks at are not brought up to that of others."""
+NEARBY = 17
+"""Side, in pixels, of what a pixel's contrast is told by."""
 
 
 @dataclass(frozen=True)
 class DirectorConfig:
-    """``width`` of its convolutions, stored in the weights file beside the generator's sizes."""
+    """Sizes of the director, stored in the weights file beside the generator's. ``width`` of its convolutions on cells
+    and their ``depth``, in residual blocks after the look around; ``pixels`` are the widths of convolutions at 1/2, 1/4
+    and 1/8 of the size that look at the picture itself, beside the statistics: none are none."""
 
     width: int = 128
+    depth: int = 1
+    pixels: tuple[int, ...] = ()
 
 
 class Director(nn.Module):
@@ -61,10 +67,11 @@ class Director(nn.Module):
     Blur over a distance multiplies the spectrum by a sinc along its line: dark stripes across that line, the closer
     the longer the blur. In the logarithm that is a sum, whatever the picture. So the network looks at fixed
     :func:`statistics` (log spectra of windows, sizes of directional derivatives) and not at pixels. They are
-    strongly correlated: ``standardise`` whitens them, which made training three times as fast.
+    strongly correlated: ``standardise`` whitens them, which made training three times as fast. Spectra know nothing of
+    places: convolutions over the ``pixels`` add what edges and borders show.
     """
 
-    reach = 288
+    reach = 352
     """Pixels around a cell that can change it (tested)."""
 
     def __init__(self, config: DirectorConfig | None = None) -> None:
@@ -75,33 +82,26 @@ class Director(nn.Module):
         # Not torch.eye: on the meta device, where weights are read to, it imports 800 modules, two seconds of them.
         self.register_buffer("whitening", torch.zeros(STATISTICS, STATISTICS).fill_diagonal_(1))
         self.stem = nn.Conv2d(STATISTICS, width, 1)
-        self.body = nn.Sequential(blocks(width, 2), _Around(width), blocks(width, 1))
+        self.look = _Look(self.config.pixels, width) if self.config.pixels else None
+        self.body = nn.Sequential(blocks(width, 2), _Around(width), blocks(width, self.config.depth))
         self.head = nn.Conv2d(width, OUTPUTS, 1)
         start_as_identity(self)
 
     def forward(self, blurred: Tensor) -> Tensor:
-        return self.judge(statistics(blurred.float()))
-
-    def judge(self, seen: Tensor) -> Tensor:
-        """Line field ``(N, 3, h, w)`` of :func:`statistics` ``(N, 480, h, w)``."""
-        mean, whitening = self.get_buffer("mean").float(), self.get_buffer("whitening").float()
-        both = self.stem.weight.float()[:, :, 0, 0] @ whitening  # one product instead of two for every cell
-        bias = None if self.stem.bias is None else self.stem.bias.float()
-        stem = F.conv2d(seen - mean.view(1, -1, 1, 1), both[:, :, None, None], bias)
-        lines: Tensor = self.head(self.body(stem.to(self.head.weight.dtype)))
+        told = self._whitened(statistics(blurred.float())).to(self.head.weight.dtype)
+        if self.look is not None:
+            told = told + self.look(local(blurred.float()).to(told.dtype))
+        lines: Tensor = self.head(self.body(told))
         return lines
 
-    def agreed(self, blurred: Tensor) -> Tensor:
-        """As :meth:`forward`, the mean of what it sees in four positions of the picture: a tenth less error for four
-        times the work."""
-        seen = statistics(blurred.float())
-        *upright, lying = [seen, *(turn.seen(seen) for turn in TURNS)]
-        judged = [
-            *self.judge(torch.cat(upright)).chunk(len(upright)),
-            self.judge(lying),
-        ]  # few cells: one by one is slow
-        found = [judged[0], *(turn.lines(lines) for turn, lines in zip(TURNS, judged[1:], strict=True))]
-        return torch.stack(found).mean(0)
+    def _whitened(self, seen: Tensor) -> Tensor:
+        """The stem's answer to :func:`statistics` ``(N, 480, h, w)``, in fp32: whitened in bf16, they would be
+        noise."""
+        mean, whitening = self.get_buffer("mean").float(), self.get_buffer("whitening").float()
+        bias = None if self.stem.bias is None else self.stem.bias.float()
+        with torch.autocast(seen.device.type, enabled=False):
+            both = self.stem.weight.float()[:, :, 0, 0] @ whitening  # one product instead of two for every cell
+            return F.conv2d(seen - mean.view(1, -1, 1, 1), both[:, :, None, None], bias)
 
     @torch.no_grad()
     def standardise(self, seen: Tensor) -> None:
@@ -112,6 +112,26 @@ class Director(nn.Module):
         sizes, axes = torch.linalg.eigh(torch.cov(flat))
         sizes = sizes.clamp_min(1e-4 * float(sizes[-1]))
         self.get_buffer("whitening").copy_(axes @ torch.diag(sizes.rsqrt()) @ axes.T)
+
+
+class _Look(nn.Module):
+    """Convolutions over pixels, as :func:`local` shows them: ``(N, 16, H/2, W/2)`` to ``(N, width, H/16, W/16)``,
+    nothing at first."""
+
+    def __init__(self, widths: tuple[int, ...], width: int) -> None:
+        super().__init__()
+        w0, w1, w2 = widths
+        self.stem = nn.Conv2d(4 * 4, w0, 3, padding=1)
+        self.at2, self.down0 = blocks(w0, 1), nn.Conv2d(w0, w1, 2, stride=2)
+        self.at4, self.down1 = blocks(w1, 2), nn.Conv2d(w1, w2, 2, stride=2)
+        self.at8, self.down2 = blocks(w2, 2), nn.Conv2d(w2, width, 2, stride=2)
+        for parameter in self.down2.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.down0(self.at2(self.stem(x)))
+        found: Tensor = self.down2(self.at8(self.down1(self.at4(x))))
+        return found
 
 
 class _Around(nn.Module):
@@ -126,6 +146,20 @@ class _Around(nn.Module):
         even = F.pad(x, (0, width % 2, 0, height % 2), mode="replicate")
         out: Tensor = x + self.up(self.deep(self.down(even)))[..., :height, :width]
         return out
+
+
+def local(picture: Tensor) -> Tensor:
+    """A picture ``(N, 3, H, W)`` in [0, 1] and its lightness with the contrast of its surroundings brought to one size,
+    folded to ``(N, 16, H/2, W/2)``: how far things move has nothing to do with how bright they are."""
+    grey = picture.mean(1, keepdim=True)
+    beside = grey - _nearby(grey)
+    contrast = torch.sqrt(_nearby(beside.square()) + DIM**2)
+    return F.pixel_unshuffle(torch.cat([picture - 0.5, beside / contrast / 2], 1), 2)
+
+
+def _nearby(picture: Tensor) -> Tensor:
+    """Mean over :data:`NEARBY` pixels a side, as many as there are at a border."""
+    return F.avg_pool2d(picture, NEARBY, 1, NEARBY // 2, count_include_pad=False)
 
 
 def statistics(picture: Tensor) -> Tensor:
@@ -160,53 +194,6 @@ def _hann(like: Tensor) -> Tensor:
     places = (torch.arange(WINDOW, device=like.device, dtype=like.dtype) + 0.5) / WINDOW
     side = torch.sin(math.pi * places).square()
     return side[:, None] * side
-
-
-@dataclass(frozen=True)
-class Turn:
-    """A symmetry of the square that undoes itself: what it makes of statistics, and of a line field.
-
-    ``move`` is what it does to a picture, ``wave`` to a wave's numbers of periods along rows and columns. Angles run
-    backwards from the ``start``-th; ``signs`` are those of the line's double angle.
-    """
-
-    move: Callable[[Tensor], Tensor]
-    wave: Callable[[int, int], tuple[int, int]]
-    start: int
-    signs: tuple[int, int]
-
-    def seen(self, seen: Tensor) -> Tensor:
-        """Statistics ``(N, 480, h, w)`` of the turned picture."""
-        return self.move(seen)[:, self._order]
-
-    def lines(self, lines: Tensor) -> Tensor:
-        """Line field ``(N, 3, h, w)`` of the turned picture."""
-        return self.move(lines) * lines.new_tensor([*self.signs, 1]).view(3, 1, 1)
-
-    @cached_property
-    def _order(self) -> list[int]:
-        """Which statistic each becomes."""
-        half = WINDOW // 2 + 1
-        bins = [_bin(*self.wave(row, column)) for row in range(WINDOW) for column in range(half)]
-        angles = [(self.start - angle) % ANGLES for angle in range(ANGLES)]
-        spectra = [scale * BINS + one for scale in range(SCALES) for one in bins]
-        return spectra + [SCALES * BINS + kind * ANGLES + angle for kind in range(2 * SCALES) for angle in angles]
-
-
-def _bin(row: int, column: int) -> int:
-    """Place of a wave in a half spectrum; a wave and its opposite share one."""
-    half = WINDOW // 2 + 1
-    if column % WINDOW >= half:
-        row, column = -row, -column
-    return (row % WINDOW) * half + column % WINDOW
-
-
-TURNS = (
-    Turn(lambda x: x.flip(-1), lambda row, column: (row, -column), 0, (1, -1)),
-    Turn(lambda x: x.flip(-2), lambda row, column: (-row, column), 0, (1, -1)),
-    Turn(lambda x: x.transpose(-1, -2), lambda row, column: (column, row), ANGLES // 2, (-1, 1)),
-)
-"""Left and right swapped, top and bottom swapped (an angle a becomes -a), rows and columns swapped (90 degrees - a)."""
 
 
 def _derivatives(grey: Tensor) -> Tensor:

@@ -39,10 +39,14 @@ def restorer_config(values: dict[str, Any]) -> RestorerConfig:
     parts = {name: dict(part) for name, part in values.items()}
     generator, director = parts.pop("generator"), parts.pop("director")
     generator |= {name: tuple(generator[name]) for name in ("widths", "inner") if name in generator}
+    director |= {"pixels": tuple(director.get("pixels", ()))}
     config = RestorerConfig(GeneratorConfig(**generator), DirectorConfig(**director), **parts)
     if not all(0 < share <= MOST_INNER for share in config.generator.inner):
         raise ValueError(f"inner says from above 0 to {MOST_INNER} times the widths, not {config.generator.inner}")
-    widths = (*config.generator.widths, *config.generator.inner_widths, config.director.width)
+    seen = config.director
+    widths = (*config.generator.widths, *config.generator.inner_widths, seen.width, seen.depth, *seen.pixels)
+    if len(seen.pixels) not in (0, 3):
+        raise ValueError(f"the director's pixels are three widths or none, not {seen.pixels}")
     if config.generator.channels not in (1, 3) or config.generator.directed not in (True, False):
         raise ValueError("channels are 1 or 3, and a network is directed or not")
     if not all(isinstance(width, int) and 0 < width <= WIDEST for width in widths):

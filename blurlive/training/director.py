@@ -1,9 +1,9 @@
-"""Train the director alone, before the generator: on the statistics of many synthesised pictures, kept in memory.
+"""Train the director alone, before the generator: on many synthesised pictures, kept in memory.
 
     for step, error in train_director(Path("photos"), Path("director.safetensors")): ...
 
-Beside the generator, in its small batches, it learns many times as slowly. The eight symmetries of the square only
-permute statistics, so each picture serves as eight. ``examples/train_director.py`` shows progress; the result is what
+Beside the generator, in its small batches, it learns many times as slowly (on a CPU: a GPU takes both in large ones).
+Each picture serves as eight, mirrored and turned. ``examples/train_director.py`` shows progress; the result is what
 ``blurlive train --config examples/base.toml --init director.safetensors`` starts from.
 """
 
@@ -21,23 +21,12 @@ from torch import Tensor
 from .. import weights
 from ..data.dataset import Batch, Stream, loader, make_batch
 from ..data.motion import MotionRange
+from ..data.replay import posed_as
 from ..data.source import Photos
 from ..data.synthesis import SceneSpec
 from ..errors import ConfigError
-from ..models.director import (
-    ANGLES,
-    BINS,
-    CELL,
-    OUTPUTS,
-    SCALES,
-    STATISTICS,
-    TURNS,
-    Director,
-    cells,
-    direction,
-    line,
-    statistics,
-)
+from ..models.blocks import gradient
+from ..models.director import CELL, FAINT, Director, cells, direction, line, statistics
 from ..models.restorer import Restorer, RestorerConfig
 from .initial import initial
 from .journal import make_folder_of
@@ -59,7 +48,7 @@ SHORTEST = 0.3
 
 @dataclass(frozen=True)
 class DirectorTraining:
-    """How the director is trained: ``examples`` pictures of ``size`` pixels a side are synthesised once (0.4 MB of
+    """How the director is trained: ``examples`` pictures of ``size`` pixels a side are synthesised once (0.3 MB of
     memory each at 320, a quarter of it at 160), ``held_out`` ones to measure on. They are that large since what the
     director learnt on 160 pixels did not hold for the middle of larger pictures. ``muon`` and ``adamw`` are learning
     rates; both fall linearly to nothing after three tenths of the steps. ``init`` names weights to go on from, as for
@@ -75,14 +64,6 @@ class DirectorTraining:
     init: str = ""
     seed: int = 0
     workers: int = 1
-
-
-@dataclass(frozen=True)
-class Examples:
-    """``seen (N, 480, h, w)``, statistics in fp16, and ``lines (N, 3, h, w)``, exact line fields."""
-
-    seen: Tensor
-    lines: Tensor
 
 
 def train_director(
@@ -107,7 +88,8 @@ def train_director(
     held_out = gather(photos, "held-out", plan.held_out, plan, KEY)  # a folder of too few photos is told at once
     train = gather(photos, "train", plan.examples, plan, plan.seed)
     if not plan.init:  # trained weights are of the whitening that they were trained with
-        net.director.standardise(train.seen[: max(1, ENOUGH // (plan.size // CELL) ** 2)])
+        some = train.blurred[: max(1, ENOUGH // (plan.size // CELL) ** 2)]
+        net.director.standardise(torch.cat([statistics(part.float() / 255) for part in torch.split(some, PART)]))
     optimizers, full = _optimizers(net.director, plan), 0.0 if plan.init else FULL
     for step in range(1, plan.steps + 1):
         share = min(1.0, (1 - (step - 1) / plan.steps) / (1 - full))
@@ -117,19 +99,19 @@ def train_director(
     weights.save(net, file, {"stage": "director", "data": photos.name, "training": asdict(plan)}, torch.float32)
 
 
-def gather(photos: Path, split: str, count: int, plan: DirectorTraining, key: int) -> Examples:
-    """``count`` synthesised pictures as the director meets them."""
+def gather(photos: Path, split: str, count: int, plan: DirectorTraining, key: int) -> Batch:
+    """``count`` synthesised pictures as the director meets them: no sharp frames, and the motion of each cell,
+    ``(N, 2, h, w)``."""
     source = Photos(photos, SceneSpec(motion=MotionRange(shortest=SHORTEST)), split)
     batches = loader(Stream(partial(_batch, source, plan.size, key)), plan.workers)
     side = plan.size // CELL
     # Filled in place: parts and the whole at one time would be twice the gigabytes.
-    made = Examples(
-        torch.empty(count, STATISTICS, side, side, dtype=torch.half), torch.empty(count, OUTPUTS, side, side)
-    )
+    pictures = torch.empty(count, 3, plan.size, plan.size, dtype=torch.uint8)
+    made = Batch(pictures, pictures[:, None, :0], torch.empty(count, 2, side, side))
     for first in range(0, count, PART):
         part, left = next(batches), count - first
-        made.seen[first : first + PART] = statistics(part.blurred[:left].float() / 255)
-        made.lines[first : first + PART] = line(direction(cells(part.motion[:left], CELL)))
+        made.blurred[first : first + PART] = part.blurred[:left]
+        made.motion[first : first + PART] = cells(part.motion[:left], CELL)
     return made
 
 
@@ -137,29 +119,37 @@ def _batch(source: Photos, size: int, key: int, step: int) -> Batch:
     return make_batch(source, size, PART, (key, step))
 
 
-def draw(examples: Examples, count: int, random: torch.Generator) -> Examples:
+def draw(examples: Batch, count: int, random: torch.Generator) -> Batch:
     """A random batch, in one of the eight positions that flips and transposition give."""
-    chosen = torch.randint(len(examples.seen), (count,), generator=random)
-    batch = Examples(examples.seen[chosen].float(), examples.lines[chosen])
-    for turn in TURNS:
-        if torch.rand((), generator=random) < 0.5:
-            batch = Examples(turn.seen(batch.seen), turn.lines(batch.lines))
-    return batch
+    chosen = torch.randint(len(examples.blurred), (count,), generator=random)
+    mirrored, upside_down, lying = (torch.rand(3, generator=random) < 0.5).tolist()
+    batch = Batch(examples.blurred[chosen], examples.sharp[chosen], examples.motion[chosen])
+    return posed_as(batch, mirrored, upside_down, lying, backwards=False)
 
 
 @torch.no_grad()
-def relative_error(net: Director, examples: Examples) -> float:
+def relative_error(net: Director, examples: Batch) -> float:
     """Mean squared error of the line field, as a share of what "nothing moves" would have."""
-    lines = torch.cat([net.judge(part.float()) for part in torch.split(examples.seen, 64)])
-    return float(F.mse_loss(lines, examples.lines) / examples.lines.square().mean())
+    lines = torch.cat([net(part.float() / 255) for part in torch.split(examples.blurred, PART)])
+    truth = line(direction(examples.motion))
+    return float(F.mse_loss(lines, truth) / truth.square().mean())
 
 
-def texture(seen: Tensor) -> Tensor:
-    """How much the error of each cell counts, ``(N, 1, h, w)``, of mean 1 over each picture: in proportion to its
-    derivatives, since a wrong motion costs frames nothing where there is nothing to see."""
-    sizes = torch.exp(seen[:, SCALES * BINS :][:, :ANGLES].mean(1, keepdim=True))
+def texture(picture: Tensor) -> Tensor:
+    """How much the error of each cell of ``picture (N, 3, H, W)`` counts, ``(N, 1, H/16, W/16)``, of mean 1 over each
+    picture: in proportion to its derivatives, since a wrong motion costs frames nothing where there is nothing to
+    see."""
+    dx, dy = gradient(picture.mean(1, keepdim=True))
+    sizes = F.avg_pool2d(torch.sqrt(dx.square() + dy.square()), CELL) + FAINT
     counts = (sizes / sizes.mean((2, 3), keepdim=True)).clamp(*COUNTS)
     return counts / counts.mean((2, 3), keepdim=True)
+
+
+def line_error(lines: Tensor, picture: Tensor, motion: Tensor) -> Tensor:
+    """Mean squared error of the line field ``(N, 3, h, w)`` of ``picture (N, 3, H, W)``, whose cells move by ``motion
+    (N, 2, h, w)``, cells counting by their :func:`texture`. Squared: L1 would prefer "no line" wherever it is
+    unsure."""
+    return (texture(picture) * (lines - line(direction(motion))).square()).mean()
 
 
 def _optimizers(net: Director, plan: DirectorTraining) -> list[torch.optim.Optimizer]:
@@ -169,10 +159,10 @@ def _optimizers(net: Director, plan: DirectorTraining) -> list[torch.optim.Optim
     return made
 
 
-def _advance(net: Director, optimizers: list[torch.optim.Optimizer], batch: Examples, share: float) -> None:
+def _advance(net: Director, optimizers: list[torch.optim.Optimizer], batch: Batch, share: float) -> None:
     """One step at a ``share`` of the rates."""
-    errors = (net.judge(batch.seen) - batch.lines).square()
-    torch.autograd.backward((texture(batch.seen) * errors).mean())
+    picture = batch.blurred.float() / 255
+    torch.autograd.backward(line_error(net(picture), picture, batch.motion))
     scale_rates(optimizers, share)
     for optimizer in optimizers:
         optimizer.step()

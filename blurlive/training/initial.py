@@ -48,11 +48,13 @@ def initial(address: str, wanted: RestorerConfig | None = None) -> Restorer:
 
 
 def widened(net: Restorer, sizes: RestorerConfig) -> Restorer:
-    """The same function with the generator's levels, or their residual blocks inside, as wide as ``sizes`` says: what
-    is new is heard by nobody at first (Net2Net, Chen et al. 2016), and learns from there."""
+    """The same function with networks as wide, and a director as deep, as ``sizes`` says: what is new is heard by
+    nobody at first (Net2Net, Chen et al. 2016), and learns from there."""
     wide, stored = Restorer(sizes), net.state_dict()
     with torch.no_grad():
         for name, value in wide.state_dict().items():
+            if name not in stored:
+                continue  # what a director sees or adds, which starts at nothing
             if value.ndim == 4:
                 value[:, stored[name].shape[1] :] = 0
             value[tuple(slice(side) for side in stored[name].shape)] = stored[name]
@@ -60,11 +62,16 @@ def widened(net: Restorer, sizes: RestorerConfig) -> Restorer:
 
 
 def _narrower(have: RestorerConfig, wanted: RestorerConfig) -> bool:
-    """Whether networks differ by nothing but levels of the generator that are to be wider, outside or inside."""
-    small, large = have.generator, wanted.generator
-    same = replace(have, generator=replace(small, widths=large.widths, inner=large.inner)) == wanted
-    sides = zip((*small.widths, *small.inner_widths), (*large.widths, *large.inner_widths), strict=True)
-    return same and have != wanted and all(old <= new for old, new in sides)
+    """Whether networks differ by nothing but sizes that are to be larger."""
+    large = replace(have.generator, widths=wanted.generator.widths, inner=wanted.generator.inner)
+    same = replace(have, generator=large, director=wanted.director) == wanted
+    return same and have != wanted and all(old <= new for old, new in zip(_sizes(have), _sizes(wanted), strict=True))
+
+
+def _sizes(config: RestorerConfig) -> tuple[int, ...]:
+    generator, director = config.generator, config.director
+    seen = director.pixels or (0, 0, 0)
+    return *generator.widths, *generator.inner_widths, director.width, director.depth, *seen
 
 
 def _found(address: str) -> Restorer:

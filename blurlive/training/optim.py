@@ -21,14 +21,14 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 def orthogonalize(matrix: Tensor, steps: int = 5) -> Tensor:
     """The nearest (semi-)orthogonal matrix, roughly: singular values of the result lie in about [0.7, 1.2].
 
-    ``matrix`` is ``(rows, columns)``; any shape, same shape back.
+    ``matrix`` is ``(..., rows, columns)``; any shape, same shape back.
     """
-    if matrix.shape[0] > matrix.shape[1]:
+    if matrix.shape[-2] > matrix.shape[-1]:
         return orthogonalize(matrix.mT, steps).mT
     a, b, c = COEFFICIENTS
-    x = matrix / (matrix.norm() + 1e-7)
-    gram = x @ x.mT  # (rows, rows)
-    eye = torch.eye(gram.shape[0], dtype=x.dtype, device=x.device)
+    x = matrix / (matrix.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    gram = x @ x.mT  # (..., rows, rows)
+    eye = torch.eye(gram.shape[-1], dtype=x.dtype, device=x.device)
     total = eye
     for _ in range(steps):
         polynomial = a * eye + (b * eye + c * gram) @ gram
@@ -57,21 +57,28 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002  # no closures here
         for group in self.param_groups:
+            alike: dict[tuple[int, ...], list[Tensor]] = {}
             for param in group["params"]:
                 if param.grad is not None:
                     param.mul_(1 - group["lr"] * group["decay"])
-                    self._update(param, group["lr"], group["momentum"])
+                    alike.setdefault(tuple(param.shape), []).append(param)
+            for params in alike.values():  # in one go: a GPU takes as long for one small matrix as for ten
+                self._update(params, group["lr"], group["momentum"])
 
-    def _update(self, param: Tensor, lr: float, momentum: float) -> None:
+    def _update(self, params: list[Tensor], lr: float, momentum: float) -> None:
+        flat = torch.stack([self._ahead(param, momentum) for param in params]).flatten(2)
+        updates = orthogonalize(flat) * max(1.0, flat.shape[1] / flat.shape[2]) ** 0.5
+        for param, update in zip(params, updates, strict=True):
+            param.add_(update.view_as(param), alpha=-lr)
+
+    def _ahead(self, param: Tensor, momentum: float) -> Tensor:
+        """Where the momentum leads (Nesterov)."""
         state = self.state[param]
         if not state:
             state["momentum"] = torch.zeros_like(param)
         assert param.grad is not None
         state["momentum"].lerp_(param.grad, 1 - momentum)
-        ahead = param.grad.lerp(state["momentum"], momentum)  # Nesterov
-        flat = ahead.reshape(len(param), -1)
-        update = orthogonalize(flat) * max(1.0, flat.shape[0] / flat.shape[1]) ** 0.5
-        param.add_(update.view_as(param), alpha=-lr)
+        return param.grad.lerp(state["momentum"], momentum)
 
 
 def remember_rates(optimizers: Iterable[torch.optim.Optimizer]) -> None:

@@ -64,6 +64,7 @@ _PAPER: dict[str, Any] = {
                 "noise": 0.0,
                 "strong_noise": 0.0,
                 "jpeg": 0.0,
+                "sharpened": 0.0,
             },
         },
     },

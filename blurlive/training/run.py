@@ -119,7 +119,8 @@ class Run:
         workers = data.workers if workers is None else workers
         if data.uses == 1:
             return loader(Stream(make, self.step), workers)
-        fresh = loader(Stream(make, first_needed(self.step, data.uses)), workers)
+        made = loader(Stream(make, first_needed(self.step, data.uses)), workers)
+        fresh = (batch.to(self.ranks.device) for batch in made)  # turned there, where that costs nothing
         one_way = not data.scene.backwards
         return replayed(fresh, data.uses, self.step, lambda step: _draws(key, step, rank, 1), one_way=one_way)
 

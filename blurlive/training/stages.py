@@ -18,10 +18,12 @@ from torch import Tensor
 
 from .. import losses
 from ..data.dataset import Batch, inner
-from ..models.director import CELL, cells, direction, line, stretched, sure
+from ..models.director import CELL, cells, direction, stretched, sure
 from ..orient import oriented_like
 from .astray import astray
+from .director import line_error
 from .nets import Nets
+from .signs import settled_like
 
 TRUST_AFTER = 1500
 """Steps after which as many examples as will ever be are directed by the director's own lines instead of the exact
@@ -95,7 +97,8 @@ class Pass:
             return None
         trust = self.settings.trust * min(1.0, (self.step + self.settings.start) / TRUST_AFTER)
         own = torch.rand(len(self.truth), 1, 1, 1, generator=self.random).to(self.truth.device) < trust
-        seen = inner(oriented_like(self.lines.detach(), self.whole_truth), self.settings.context // CELL)
+        like = oriented_like if self.truth.device.type == "cpu" else settled_like  # the former is fast on few pictures
+        seen = inner(like(self.lines.detach(), self.whole_truth), self.settings.context // CELL)
         return torch.where(own, astray(seen, self.settings.astray, self.random), sure(self.truth))
 
     @cached_property
@@ -201,7 +204,7 @@ def _critic(p: Pass) -> Tensor:
 
 
 def _direction(p: Pass) -> Tensor:
-    return F.mse_loss(p.lines, line(p.whole_truth))  # L1 would prefer "no line" wherever it is unsure
+    return line_error(p.lines, p.whole_rgb, cells(p.whole.motion, CELL))
 
 
 Term = Callable[[Any], Tensor]

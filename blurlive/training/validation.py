@@ -57,7 +57,7 @@ def _candidates(net: Restorer, blurred: Tensor, motion: Tensor) -> dict[str, Ten
     if net.director is None:
         return {"psnr": net(blurred), "blurred": repeated}
     truth = direction(cells(motion, CELL))
-    seen = oriented_like(net.director.agreed(blurred), truth)
+    seen = oriented_like(net.director(blurred), truth)
     return {
         "psnr": net(blurred, spread_field(seen)),
         "psnr_exact": net(blurred, spread_field(truth)),

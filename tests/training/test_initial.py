@@ -53,6 +53,23 @@ def test_a_widened_network_says_the_same_and_then_learns(
     assert learnt.generator.enc0[0].conv2.weight[:, 8:].abs().max() > 0
 
 
+def test_a_larger_director_says_the_same_and_then_learns(narrow: Path, photos: Path, tmp_path: Path) -> None:
+    sizes = {"width": 12, "depth": 2, "pixels": [4, 4, 8]}
+    larger = small(photos, init=str(narrow), **{f"model__director__{name}": value for name, value in sizes.items()},
+                   model__generator__widths=[8, 8, 8, 8], model__generator__inner=[1.0, 1.0, 1.5, 1.0])  # fmt: skip
+    before, after = initial(str(narrow)).director, initial(str(narrow), larger.model).director
+    assert before is not None
+    assert after is not None
+    picture = torch.rand(1, 3, 64, 64)
+    torch.testing.assert_close(after(picture), before(picture), atol=1e-4, rtol=1e-4)
+    finish(larger, tmp_path / "run")
+    learnt = weights.load(tmp_path / "run" / "weights.safetensors")[0].director
+    assert learnt is not None
+    assert learnt.config == larger.model.director
+    assert learnt.look is not None
+    assert learnt.look.down2.weight.abs().max() > 0
+
+
 def test_no_network_is_made_narrower(narrow: Path, photos: Path, tmp_path: Path) -> None:
     narrower = small(
         photos, init=str(narrow), model__generator__widths=[16, 8, 8, 8], model__generator__inner=[1.0, 1.0, 1.0, 1.0]

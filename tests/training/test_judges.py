@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 
 from blurlive import weights
 from blurlive.errors import ConfigError, DataError, WeightsError
-from blurlive.models.director import statistics
 from blurlive.models.flow import FlowConfig
 from blurlive.models.generator import GeneratorConfig
 from blurlive.models.restorer import RestorerConfig
@@ -50,11 +49,11 @@ def test_the_flow_network_can_be_trained_and_measured(tmp_path: Path, photos: Pa
 def test_cells_with_texture_count_more_and_all_of_them_as_much_as_before() -> None:
     picture = torch.full((2, 3, 64, 64), 0.5)
     picture[:, :, :, 32:] += 0.3 * torch.rand(2, 1, 64, 32, generator=torch.Generator().manual_seed(1))
-    counts = texture(statistics(picture))
+    counts = texture(picture)
     assert counts.shape == (2, 1, 4, 4)
     assert counts[..., :1].max() < 0.3 < 1 < counts[..., 2:].min()
     torch.testing.assert_close(counts.mean((1, 2, 3)), torch.ones(2))
-    torch.testing.assert_close(texture(statistics(picture / 4))[..., 2:], counts[..., 2:], atol=0.2, rtol=0)
+    torch.testing.assert_close(texture(picture / 4)[..., 2:], counts[..., 2:], atol=0.2, rtol=0)
 
 
 def test_the_director_can_be_trained_alone_and_is_what_a_run_starts_from(tmp_path: Path, photos: Path) -> None:
@@ -80,7 +79,7 @@ def test_what_the_director_cannot_be_trained_on_is_told_before_pictures_are_made
 ) -> None:
     file, undirected = tmp_path / "director.safetensors", RestorerConfig(GeneratorConfig(directed=False))
     example.make_photos(tmp_path / "one", 1)
-    monkeypatch.setattr("blurlive.training.director.statistics", None)  # nothing is made
+    monkeypatch.setattr("blurlive.training.director.cells", None)  # nothing is made
     with pytest.raises(DataError, match="no readable photo in it \\(held-out\\)"):
         next(train_director(tmp_path / "one", file))
     with pytest.raises(ConfigError, match="only a directed network"):
@@ -92,9 +91,9 @@ def test_what_the_director_cannot_be_trained_on_is_told_before_pictures_are_made
 def test_examples_are_as_many_as_asked_for_and_the_same_whatever_their_number(photos: Path) -> None:
     plan = DirectorTraining(size=64, workers=0)
     few, more = (gather(photos, "train", count, plan, key=1) for count in (9, 11))
-    assert (few.seen.shape, few.lines.shape) == ((9, 480, 4, 4), (9, 3, 4, 4))
-    assert few.seen.equal(more.seen[:9])
-    assert few.lines.equal(more.lines[:9])
+    assert (few.blurred.shape, few.motion.shape) == ((9, 3, 64, 64), (9, 2, 4, 4))
+    assert few.blurred.equal(more.blurred[:9])
+    assert few.motion.equal(more.motion[:9])
 
 
 @pytest.mark.parametrize("architecture", ["[1]", "{", "null", '{"widths": [0]}'])

@@ -16,6 +16,22 @@ def test_steps_have_singular_values_near_one_however_small_the_gradient() -> Non
         assert 0.5 < sizes.min() < sizes.max() < 1.3
 
 
+def test_matrices_of_one_shape_move_as_each_would_alone() -> None:
+    random = torch.Generator().manual_seed(0)
+    start, pushes = torch.randn(3, 4, 2, 3, 3, generator=random), torch.randn(3, 4, 2, 3, 3, generator=random)
+    together, alone = ([torch.nn.Parameter(w.clone()) for w in start] for _ in range(2))
+    for group in (together, *([weight] for weight in alone)):
+        optimizer = Muon(group, lr=0.1)
+        for _ in range(2):
+            for weight in group:
+                which = next(i for i, one in enumerate([*together, *alone]) if one is weight) % 3
+                weight.grad = pushes[which].clone()
+            optimizer.step()
+    for a, b, before in zip(together, alone, start, strict=True):
+        torch.testing.assert_close(a, b)
+        assert (a - before).abs().max() > 0.01
+
+
 def test_weights_without_a_gradient_fade_and_are_kept_without_decay() -> None:
     for decay, left in ((0.5, (1 - 0.02 * 0.5) ** 10), (0.0, 1.0)):
         weight = torch.nn.Parameter(torch.ones(4, 4))
