@@ -19,6 +19,8 @@ from ..orient import STEPS
 ROUNDS = 32
 """How often signs are averaged: as far as that spreads a sign, in cells."""
 FAR = max(abs(step) for pair in STEPS for step in pair)
+WINDOW = 2 * FAR + 1
+"""Side, in cells, of the window around a cell that holds those it is compared with."""
 
 
 def settled_like(lines: Tensor, truth: Tensor) -> Tensor:
@@ -33,10 +35,14 @@ def _signs(lines: Tensor) -> Tensor:
     """Signs ``(N, 1, h, w)``, each 1 or -1: the best of those that begin as in a picture that shifts, turns, zooms or
     is stretched either way, as averaging does not move a border between two halves that agree within."""
     ways = half_angle(lines)
-    near = [_agreement(ways, step) for down, right in STEPS for step in ((down, right), (-down, -right))]
-    found = torch.stack([_averaged(_sign(ways, as_if), near) for as_if in _beginnings(lines)])  # (5, N, 1, h, w)
-    merits = torch.stack([(votes * _total(votes, near)).sum((1, 2, 3)) for votes in found])
-    best: Tensor = found[merits.argmax(0), torch.arange(len(lines), device=lines.device)]
+    weights = _agreements(ways)  # (N, 25, h, w)
+    votes = torch.stack([_sign((ways * as_if).sum(1, keepdim=True)) for as_if in _beginnings(lines)])  # (5, N, 1, h, w)
+    for _ in range(ROUNDS):
+        total = _told(votes, weights)
+        votes = torch.tanh(2 * total / total.abs().mean((2, 3, 4), keepdim=True).clamp_min(1e-8))
+    votes = _sign(votes)
+    merits = (votes * _told(votes, weights)).sum((2, 3, 4))
+    best: Tensor = votes[merits.argmax(0), torch.arange(len(lines), device=lines.device)]
     return best
 
 
@@ -48,32 +54,32 @@ def _beginnings(lines: Tensor) -> list[Tensor]:
     return [half_angle(lines.mean((2, 3), keepdim=True)), *around]
 
 
-Near = list[tuple[tuple[int, int], Tensor]]
+def _agreements(ways: Tensor) -> Tensor:
+    """How much each cell of ``(N, 2, h, w)`` agrees with those of the window around it, ``(N, 25, h, w)``; 0 for those
+    that it is not compared with."""
+    near = _windows(ways).view(len(ways), 2, WINDOW**2, *ways.shape[2:])
+    return (near * ways.unsqueeze(2)).sum(1) * _compared().to(ways).view(-1, 1, 1)
 
 
-def _averaged(votes: Tensor, near: Near) -> Tensor:
-    """Signs that agree with those around, of ``votes (N, 1, h, w)``."""
-    for _ in range(ROUNDS):
-        total = _total(votes, near)
-        votes = torch.tanh(2 * total / total.abs().mean((1, 2, 3), keepdim=True).clamp_min(1e-8))
-    return torch.where(votes < 0, -1.0, 1.0)
+def _compared() -> Tensor:
+    """What a cell of the window counts, ``(5, 5)``: one over its distance, or nothing."""
+    counts = torch.zeros(WINDOW, WINDOW)
+    for down, right in STEPS:
+        for way in (1, -1):
+            counts[FAR + way * down, FAR + way * right] = 1 / math.hypot(down, right)
+    return counts
 
 
-def _total(votes: Tensor, near: Near) -> Tensor:
-    return torch.stack([weight * _shifted(votes, step) for step, weight in near]).sum(0)
+def _told(votes: Tensor, weights: Tensor) -> Tensor:
+    """What the cells around tell each, ``(B, N, 1, h, w)``, by their ``votes`` of that shape."""
+    near = _windows(votes.flatten(0, 1)).view(*votes.shape[:2], WINDOW**2, *votes.shape[3:])
+    return (near * weights).sum(2, keepdim=True)
 
 
-def _sign(ways: Tensor, like: Tensor) -> Tensor:
-    return torch.where((ways * like).sum(1, keepdim=True) < 0, -1.0, 1.0)
+def _windows(cells: Tensor) -> Tensor:
+    """The window around each cell of ``(N, C, h, w)``, ``(N, C * 25, h, w)``; beyond the border, nothing."""
+    return F.unfold(cells, WINDOW, padding=FAR).view(len(cells), -1, *cells.shape[2:])
 
 
-def _agreement(ways: Tensor, step: tuple[int, int]) -> tuple[tuple[int, int], Tensor]:
-    """How much each cell agrees with the one a ``step`` away, ``(N, 1, h, w)``."""
-    return step, (ways * _shifted(ways, step)).sum(1, keepdim=True) / math.hypot(*step)
-
-
-def _shifted(cells: Tensor, step: tuple[int, int]) -> Tensor:
-    """Of each cell the one a ``step`` (down, right) away; beyond the border, nothing."""
-    height, width = cells.shape[-2:]
-    down, right = (FAR + part for part in step)
-    return F.pad(cells, (FAR,) * 4)[..., down : down + height, right : right + width]
+def _sign(value: Tensor) -> Tensor:
+    return torch.where(value < 0, -1.0, 1.0)

@@ -19,7 +19,6 @@ from torch import Tensor
 from .. import losses
 from ..data.dataset import Batch, inner
 from ..models.director import CELL, cells, direction, stretched, sure
-from ..orient import oriented_like
 from .astray import astray
 from .director import line_error
 from .nets import Nets
@@ -97,8 +96,7 @@ class Pass:
             return None
         trust = self.settings.trust * min(1.0, (self.step + self.settings.start) / TRUST_AFTER)
         own = torch.rand(len(self.truth), 1, 1, 1, generator=self.random).to(self.truth.device) < trust
-        like = oriented_like if self.truth.device.type == "cpu" else settled_like  # the former is fast on few pictures
-        seen = inner(like(self.lines.detach(), self.whole_truth), self.settings.context // CELL)
+        seen = inner(settled_like(self.lines.detach(), self.whole_truth), self.settings.context // CELL)
         return torch.where(own, astray(seen, self.settings.astray, self.random), sure(self.truth))
 
     @cached_property

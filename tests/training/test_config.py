@@ -84,8 +84,8 @@ def test_a_stage_whose_judges_are_all_missing(tmp_path: Path, photos: Path) -> N
 
 def test_the_bundled_weights_configuration_is_one() -> None:
     config = read_config(ROOT / "examples" / "base.toml", {"data.path": "photos"})
-    assert config.losses == {"frames": 1.0, "direction": 0.0}
-    assert (config.data.size, config.data.context, config.data.batch, config.data.uses) == (144, 32, 6, 4)
+    assert config.losses == {"frames": 1.0, "direction": 1.0}
+    assert (config.data.size, config.data.context, config.data.batch, config.data.uses) == (192, 64, 32, 5)
     assert config.model == weights.load()[1].config
 
 
