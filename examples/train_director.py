@@ -6,7 +6,7 @@
 With --init WEIGHTS it goes on from a director that was trained before; a lower rate (--muon 0.004) is kinder to it.
 
 Prints the held-out error of the line field as a share of what "nothing moves" has. Pictures are made first and kept in
-memory: 10,000 of 320 x 320 pixels take 3.9 GB, of 160 x 160 a quarter of that. But what the director learns on 160 does
+memory: 10,000 of 320 x 320 pixels take 3.1 GB, of 160 x 160 a quarter of that. But what the director learns on 160 does
 not hold for the middle of larger pictures.
 """
 

@@ -66,9 +66,9 @@ class Director(nn.Module):
 
     Blur over a distance multiplies the spectrum by a sinc along its line: dark stripes across that line, the closer
     the longer the blur. In the logarithm that is a sum, whatever the picture. So the network looks at fixed
-    :func:`statistics` (log spectra of windows, sizes of directional derivatives) and not at pixels. They are
-    strongly correlated: ``standardise`` whitens them, which made training three times as fast. Spectra know nothing of
-    places: convolutions over the ``pixels`` add what edges and borders show.
+    :func:`statistics`: log spectra of windows, sizes of directional derivatives. They are strongly correlated:
+    ``standardise`` whitens them, which made training three times as fast. Spectra know nothing of places: convolutions
+    over the ``pixels`` add what edges and borders show (they took a GPU to learn anything, docs/recipe.md).
     """
 
     reach = 352
