@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .models.director import CELL, doubt, half_angle, signed_like, sureness
+from .models.director import CELL, doubt, half_angle, sureness
 from .regions import Box
 
 MOST_CELLS = 2500
@@ -44,9 +44,14 @@ def orient(lines: Tensor) -> Tensor:
 def oriented_like(lines: Tensor, truth: Tensor) -> Tensor:
     """Direction fields ``(N, 3, h, w)`` of line fields ``(N, 3, h, w)`` as in use, each played in the order that agrees
     more with ``truth (N, 2, h, w)``."""
-    signs = torch.stack([orient(one)[:2] for one in lines]).to(truth)
-    against = (signs * truth).sum((1, 2, 3), keepdim=True) < 0
-    return torch.cat([signed_like(lines, torch.where(against, -signs, signs)), doubt(lines)], 1)
+    return played_like(torch.stack([orient(one) for one in lines]).to(truth), truth)
+
+
+def played_like(fields: Tensor, truth: Tensor) -> Tensor:
+    """Direction fields ``(N, 3, h, w)``, each played in the order that agrees more with ``truth (N, 2, h, w)``."""
+    ways, doubts = fields[:, :2], fields[:, 2:]
+    against = (ways * truth).sum((1, 2, 3), keepdim=True) < 0
+    return torch.cat([torch.where(against, -ways, ways), doubts], 1)
 
 
 def flipped(field: Tensor, regions: Iterable[Box], height: int, width: int) -> Tensor:

@@ -259,13 +259,6 @@ def sureness(lines: Tensor) -> Tensor:
     return torch.cat([line, line.square().sum(-3, keepdim=True).sqrt()], -3)
 
 
-def signed_like(lines: Tensor, field: Tensor) -> Tensor:
-    """The directions of a line field, each with the sign that agrees with ``field``; all ``(N, 2, h, w)``."""
-    u = half_angle(lines)
-    agree = (u * field).sum(-3, keepdim=True)
-    return torch.where(agree < 0, -u, u)
-
-
 def cells(motion: Tensor, cell: int) -> Tensor:
     """Mean motion ``(N, 2, H/cell, W/cell)`` of each cell of a dense motion ``(N, 2, H, W)``."""
     return F.avg_pool2d(motion, cell)

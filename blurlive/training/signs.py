@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..models.director import doubt, half_angle, sureness
-from ..orient import STEPS
+from ..orient import STEPS, played_like
 
 ROUNDS = 32
 """How often signs are averaged: as far as that spreads a sign, in cells."""
@@ -27,8 +27,7 @@ def settled_like(lines: Tensor, truth: Tensor) -> Tensor:
     """Direction fields ``(N, 3, h, w)`` of line fields ``(N, 3, h, w)``, each played in the order that agrees more with
     ``truth (N, 2, h, w)``: :func:`blurlive.orient.oriented_like`, nearly."""
     ways = half_angle(lines) * _signs(sureness(lines))
-    against = (ways * truth).sum((1, 2, 3), keepdim=True) < 0
-    return torch.cat([torch.where(against, -ways, ways), doubt(lines)], 1)
+    return played_like(torch.cat([ways, doubt(lines)], 1), truth)
 
 
 def _signs(lines: Tensor) -> Tensor:
