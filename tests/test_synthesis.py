@@ -84,6 +84,24 @@ def test_a_camera_that_sharpens_shows_the_same_scene_crisper(bank: PhotoBank) ->
     assert np.abs(crisp.sharp.mean(0) - crisp.blurred).mean() < 2  # both alike: its frames still average to the photo
 
 
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**31))
+def test_in_a_sharp_scene_nothing_moves(bank: PhotoBank, seed: int) -> None:
+    clip = synthesize(np.random.default_rng(seed), bank, SIZE, replace(PLAIN, sharp=1.0, objects=(0.0, 1.0)))
+    assert not clip.motion.any()
+    assert (clip.sharp == clip.blurred).all()
+
+
+def test_scenes_that_move_move_as_before(bank: PhotoBank) -> None:
+    plain, mixed = (
+        [synthesize(np.random.default_rng(seed), bank, SIZE, replace(PLAIN, sharp=share)) for seed in range(12)]
+        for share in (0.0, 0.5)
+    )
+    same = [a.blurred.tobytes() == b.blurred.tobytes() for a, b in zip(plain, mixed, strict=True)]
+    assert any(same)
+    assert not all(same)
+
+
 def residual(first: np.ndarray, last: np.ndarray, flow: np.ndarray) -> tuple[float, float]:
     """Mean differences of the inner pixels of ``first`` and ``last``, with ``last`` brought back along ``flow`` and as
     it is."""

@@ -48,8 +48,9 @@ class SceneSpec:
     nearer or farther, ``outlined`` that it follows the outlines of what its photo shows; ``bending`` that what a layer
     shows bends while it moves; ``exposures`` the odds of averages of 7, 3 and 2 frames; ``soft`` that a layer is a
     little out of focus, which is no motion; ``faint`` that it shows little texture, as ice, skies and dark halls do;
-    ``plain`` that an average of 7 has no instants in between and ``half`` that it has one; ``backwards`` draws both
-    orders, its absence plays every scene to the right.
+    ``plain`` that an average of 7 has no instants in between and ``half`` that it has one; ``sharp`` that nothing moves
+    at all, a photo as it is (``motion.still`` alone leaves the cut-outs theirs); ``backwards`` draws both orders, its
+    absence plays every scene to the right.
     """
 
     motion: mo.MotionRange = field(default_factory=mo.MotionRange)
@@ -63,6 +64,7 @@ class SceneSpec:
     outlined: float = 0.5
     plain: float = 0.35
     half: float = 0.2
+    sharp: float = 0.0
     backwards: bool = True
 
 
@@ -78,6 +80,8 @@ class Sequence:
 
 def synthesize(rng: np.random.Generator, bank: PhotoBank, size: int, spec: SceneSpec) -> Sequence:
     """Draw one scene and expose it. The same generator state gives the same bytes."""
+    if spec.sharp > 0 and rng.spawn(1)[0].random() < spec.sharp:  # drawn aside, as Camera draws what it sharpens
+        spec = replace(spec, motion=replace(spec.motion, still=1.0), objects=(1.0,))
     exposed = int(rng.choice([7, 3, 2], p=spec.exposures))
     length = 0.0 if rng.random() < spec.motion.still else mo.draw_length(rng, spec.motion)
     layers = _scene(rng, bank, size, length if exposed == 7 else length / 3, spec)
