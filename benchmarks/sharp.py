@@ -11,9 +11,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 from blurlive.data.photos import Image, PhotoBank
 from blurlive.extractor import Extractor
+from blurlive.metrics import psnr
 
 SIDE, REDUCED = 320, 1.6
 UNHARMED = 40.0
@@ -28,11 +30,6 @@ def middle(photo: Image) -> Image:
     return np.asarray(cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def psnr(frames: Image, photo: Image) -> float:
-    error = float(np.square(frames.astype(np.float64) - photo).mean())
-    return 100.0 if error == 0 else 10 * np.log10(255**2 / error)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
@@ -40,7 +37,10 @@ def main() -> None:
     options = parser.parse_args()
     extractor = Extractor(options.weights)
     photos = [middle(photo) for photo in PhotoBank(options.photos, "held-out").photos]
-    rows = [psnr(extractor.extract(photo), photo) for photo in photos]
+    rows = []
+    for photo in photos:
+        frames, truth = (torch.from_numpy(p).movedim(-1, -3) for p in (extractor.extract(photo), photo))
+        rows.append(psnr(frames, truth.expand_as(frames)))
     below = sum(row < UNHARMED for row in rows)
     print(f"{len(rows)} photos: mean {np.mean(rows):.1f} dB, least {min(rows):.1f} dB, {below} below {UNHARMED:.0f} dB")
 

@@ -44,8 +44,6 @@ COUNTS = (0.15, 3.0)
 """Least and most that a cell counts, by its texture."""
 SHORTEST = 0.3
 """Shortest motion of a scene that moves, in pixels: the director has to know faint blur from soft texture."""
-SHARP = 0.2
-"""Share of pictures in which nothing moves: with a hundredth of them, it took what is soft for a pixel of motion."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def train_director(
 def gather(photos: Path, split: str, count: int, plan: DirectorTraining, key: int) -> Batch:
     """``count`` synthesised pictures as the director meets them: no sharp frames, and the motion of each cell,
     ``(N, 2, h, w)``."""
-    source = Photos(photos, SceneSpec(motion=MotionRange(shortest=SHORTEST), sharp=SHARP), split)
+    source = Photos(photos, SceneSpec(motion=MotionRange(shortest=SHORTEST)), split)
     batches = loader(Stream(partial(_batch, source, plan.size, key)), plan.workers)
     side = plan.size // CELL
     # Filled in place: parts and the whole at one time would be twice the gigabytes.
