@@ -7,7 +7,7 @@ Arrays alone: :mod:`blurlive.model` takes photos of any kind, and its clips save
 
 A large photo runs in tiles. Each tile carries a halo as wide as the network's reach, so the result equals an untiled
 run; the direction field is settled once for the whole photo and handed to every tile, so that all of them play the same
-way.
+way. What moves farther than the networks follow is read and undone at half the size (:mod:`blurlive.pyramid`).
 """
 
 from __future__ import annotations
@@ -25,16 +25,15 @@ from torch import Tensor
 from . import weights as weights_file
 from .devices import choose_device, choose_dtype, is_out_of_memory
 from .errors import DeviceError
-from .models.director import CELL, OUTPUTS, Director
+from .models.director import ALIGNED, CELL, OUTPUTS, Director, limited
 from .models.generator import FRAMES, Generator, spread_field
 from .orient import orient
+from .pyramid import FEWEST, Half, halved, halved_field, has_half, merged, share_of_half
 
 Image = NDArray[np.uint8]
 TILE = 1280
 """Default side of a tile's own pixels; about 1.5 GB of memory with the halo, in fp32."""
 SMALLEST_TILE = 128
-ALIGNED = 2 * CELL
-"""Sides of the canvas and starts of tiles are multiples of this, the director's coarsest cells."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +84,10 @@ class Extractor:
     def direction(self, photo: Image) -> Tensor | None:
         """Direction field ``(3, h, w)`` of a photo ``(H, W, 3)``, a direction and its doubt per 16 pixels; None for an
         undirected network."""
-        director = self.net.director
-        if director is None:
-            return None
+        return None if self.net.director is None else orient(self._lines(photo, self.net.director))
+
+    def _lines(self, photo: Image, director: Director) -> Tensor:
+        """Line field ``(3, h, w)`` of a photo, where things move far that of its half."""
         canvas = _canvas(photo)
         lines = torch.zeros(OUTPUTS, canvas.shape[0] // CELL, canvas.shape[1] // CELL)
 
@@ -96,7 +96,7 @@ class Extractor:
             _cells(lines, window.own)[:] = _cells(part, _inside(window))
 
         self._tiled(canvas, Director.reach, run)
-        return orient(lines)
+        return merged(lines, self._lines(halved(photo), director)) if has_half(photo) else lines
 
     def extract(self, photo: Image, field: Tensor | None = None) -> Image:
         """Seven frames ``(7, H, W, 3)`` uint8 in time order of a photo ``(H, W, 3)`` uint8 RGB, of the photo's size.
@@ -108,22 +108,33 @@ class Extractor:
             field = self.direction(photo)
         height, width = photo.shape[:2]
         canvas = _canvas(photo)
-        spread = None if field is None else spread_field(field[None])
+        half = None if field is None else self._half(photo, field)
+        spread = None if field is None else spread_field(limited(field)[None])
         frames = np.empty((FRAMES, height, width, 3), np.uint8)
 
         def run(window: Window) -> None:
             blurred = self._tensor(canvas, window)
-            part = self._generate(blurred, _half(spread, window.seen), window)
+            part = self._generate(blurred, _in_halves(spread, window.seen), window, half)
             top, bottom, left, right = window.own
             frames[:, top:bottom, left:right] = part[:, : height - top, : width - left]
 
         self._tiled(canvas, Generator.reach, run)
         return frames
 
-    def _generate(self, blurred: Tensor, field: Tensor | None, window: Window) -> Image:
+    def _half(self, photo: Image, field: Tensor) -> Half | None:
+        """What half the size makes of a photo, if enough of it moves that far."""
+        share = share_of_half(field)
+        if not has_half(photo) or share.sum() < FEWEST:
+            return None
+        small = halved(photo)
+        return Half(small, self.extract(small, halved_field(field, small)), share)
+
+    def _generate(self, blurred: Tensor, field: Tensor | None, window: Window, half: Half | None) -> Image:
         """The pixels that a tile owns, as ``(7, h, w, 3)`` uint8: cropped and rounded on the device, copied once."""
         top, bottom, left, right = _inside(window)
         sharp = self.net(blurred, field)[0, :, :, top:bottom, left:right]
+        if half is not None:
+            sharp = half.mixed(sharp, blurred[0, :, top:bottom, left:right], window.own[0], window.own[2])
         rounded: Tensor = sharp.mul(255).round_().clamp_(0, 255).to(torch.uint8)
         pixels: Image = rounded.permute(0, 2, 3, 1).cpu().numpy()
         return pixels
@@ -182,7 +193,7 @@ def _cells(field: Tensor, area: tuple[int, int, int, int]) -> Tensor:
     return field[:, top:bottom, left:right]
 
 
-def _half(spread: Tensor | None, area: tuple[int, int, int, int]) -> Tensor | None:
+def _in_halves(spread: Tensor | None, area: tuple[int, int, int, int]) -> Tensor | None:
     if spread is None:
         return None
     top, bottom, left, right = (edge // 2 for edge in area)

@@ -11,8 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..extractor import ALIGNED
-from ..models.director import CELL, cells
+from ..models.director import ALIGNED, CELL, cells
 from .frames import Image
 
 MIDDLE = 3

@@ -39,6 +39,8 @@ BINS = WINDOW * (WINDOW // 2 + 1)
 STATISTICS = SCALES * (BINS + 2 * ANGLES)
 CELL = 16
 """Side of a cell of the line field, in pixels."""
+ALIGNED = 2 * CELL
+"""Its coarsest cells: sides of what it sees in use, and starts of tiles, are multiples of this."""
 FAINT = 2e-3
 """Derivative, or amplitude, of a range of 1, below which texture is taken for noise."""
 DIM = 0.01
@@ -209,12 +211,17 @@ def direction(motion: Tensor) -> Tensor:
     return motion / far * (torch.log1p(far) / math.log1p(UNIT))
 
 
-def motion(field: Tensor) -> Tensor:
+def distance(length: Tensor) -> Tensor:
+    """Motion in pixels that a direction of this ``length`` stands for."""
+    return torch.expm1(length.clamp_min(0) * math.log1p(UNIT))
+
+
+def motion(field: Tensor, longest: float = LONGEST) -> Tensor:
     """Undo :func:`direction`: the motion ``(..., 2, H, W)`` in pixels that a direction field stands for, at most
-    :data:`LONGEST` long."""
+    ``longest`` long."""
     field = field[..., :2, :, :]
     length = torch.sqrt(field.square().sum(-3, keepdim=True) + 1e-12)  # a gradient at 0 too
-    return field / length * torch.expm1(length.clamp_max(math.log1p(LONGEST) / math.log1p(UNIT)) * math.log1p(UNIT))
+    return field / length * distance(length.clamp_max(math.log1p(longest) / math.log1p(UNIT)))
 
 
 def line(field: Tensor) -> Tensor:
@@ -227,7 +234,7 @@ def line(field: Tensor) -> Tensor:
 def half_angle(lines: Tensor) -> Tensor:
     """Undo :func:`line` up to the sign: the direction that points right (or straight down)."""
     x, y, length = lines.float().unbind(-3)
-    angle, length = torch.atan2(y, x + 1e-12) / 2, length.clamp(0, 1)
+    angle, length = torch.atan2(y, x + 1e-12) / 2, length.clamp_min(0)
     return torch.stack([length * torch.cos(angle), length * torch.sin(angle)], -3)
 
 
@@ -248,9 +255,21 @@ def sure(field: Tensor) -> Tensor:
 def stretched(field: Tensor, factor: Tensor | float) -> Tensor:
     """A direction field whose motion is ``factor`` times as far, and as much in doubt in proportion."""
     ways, doubts = field[..., :2, :, :], field[..., 2:, :, :]
-    farther = direction(motion(ways) * factor)
+    farther = direction(motion(ways, math.inf) * factor)
     share = farther.norm(dim=-3, keepdim=True) / ways.norm(dim=-3, keepdim=True).clamp_min(1e-6)
     return torch.cat([farther, doubts * share], -3)
+
+
+def lengthened(lines: Tensor, factor: float) -> Tensor:
+    """A line field ``(3, H, W)`` whose motion is ``factor`` times as far, and as much in doubt in proportion."""
+    length = torch.log1p(distance(lines[2:]) * factor) / math.log1p(UNIT)
+    return torch.cat([lines[:2] * (length / lines[2:].clamp_min(1e-3)), length])
+
+
+def limited(field: Tensor) -> Tensor:
+    """A direction field ``(C, H, W)`` whose motion is at most :data:`LONGEST` long, as those in training are."""
+    ways, doubts = field[:2], field[2:]
+    return torch.cat([direction(motion(ways)), doubts])
 
 
 def sureness(lines: Tensor) -> Tensor:

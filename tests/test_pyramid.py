@@ -1,0 +1,128 @@
+"""Long blur is undone at half the size: lines, fields and frames of two sizes, made one."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blurlive import pyramid
+from blurlive.extractor import Extractor
+from blurlive.models.director import CELL, LONGEST, direction, distance, limited, line, motion, stretched
+from blurlive.pyramid import FAR, NEAR, SMALLEST, Half, halved, halved_field, has_half, merged, share_of_half
+
+from .conftest import random_photo
+
+
+def moving(x: float, y: float, rows: int, columns: int) -> torch.Tensor:
+    """The direction field ``(2, rows, columns)`` of one motion in pixels."""
+    return direction(torch.tensor([x, y]).view(2, 1, 1).expand(2, rows, columns))
+
+
+def far_to_near(rows: int, columns: int, longest: float = 120.0) -> torch.Tensor:
+    """A direction field ``(3, rows, columns)``: what moves by ``longest`` pixels at the left stands still at the
+    right."""
+    lengths = torch.linspace(longest, 0, columns).expand(rows, columns)
+    return torch.cat([direction(torch.stack([lengths * 0.8, lengths * -0.6])), torch.full((1, rows, columns), 0.05)])
+
+
+@settings(deadline=None)  # the first call waits for torch
+@given(st.integers(1, 400), st.integers(1, 400))
+def test_a_photo_and_its_field_are_halved_alike(height: int, width: int) -> None:
+    photo = np.full((height, width, 3), 77, np.uint8)
+    small = halved(photo)
+    assert small.shape == (-(-height // 2), -(-width // 2), 3)
+    assert (small == 77).all()
+    field = halved_field(moving(24, -8, -(-height // 32) * 2, -(-width // 32) * 2), small)
+    assert field.shape == (2, -(-small.shape[0] // 32) * 2, -(-small.shape[1] // 32) * 2)
+    torch.testing.assert_close(motion(field), torch.tensor([12.0, -4.0]).view(2, 1, 1).expand_as(field))
+
+
+def test_motion_too_long_for_the_networks_is_kept_and_cut_only_for_them() -> None:
+    field = moving(120, 0, 2, 2)
+    assert distance(field.norm(dim=0)).max().item() == pytest.approx(120, rel=1e-3)
+    assert motion(stretched(field, 1 / 6))[0].max().item() == pytest.approx(20, rel=1e-3)
+    assert distance(limited(field).norm(dim=0)).max().item() == pytest.approx(LONGEST, rel=1e-3)
+
+
+def test_lines_of_half_the_size_count_where_they_are_long() -> None:
+    own, long, short = (line(moving(*way)) for way in ((3, 0, 4, 4), (0, 35, 2, 2), (0, NEAR / 2, 2, 2)))
+    torch.testing.assert_close(merged(own, long), line(moving(0, 70, 4, 4)), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(merged(own, short), own)
+
+
+def test_a_line_in_doubt_stays_as_much_in_doubt_in_proportion() -> None:
+    own, long = line(moving(3, 0, 4, 4)), line(moving(0, 35, 2, 2))
+    doubtful = torch.cat([long[:2] / 4, long[2:]])
+    found = merged(own, doubtful)
+    assert (found[:2].norm(dim=0) / found[2]).mean().item() == pytest.approx(1 / 4, rel=1e-3)
+
+
+def test_shares_grow_with_the_motion() -> None:
+    share = share_of_half(far_to_near(6, 40))
+    assert share[:, 0].min() == 1
+    assert share[:, -1].max() == 0
+    assert (share.diff(dim=1) <= 0).all()
+    assert share_of_half(moving(NEAR, 0, 4, 4)).max() == 0
+    assert share_of_half(moving(0, FAR + 1e-3, 4, 4)).min() == 1
+
+
+@settings(deadline=None)
+@given(st.integers(0, 5), st.integers(0, 5), st.integers(1, 6), st.integers(1, 6))
+def test_a_part_is_mixed_as_the_whole_is(top: int, left: int, rows: int, columns: int) -> None:
+    """Also beyond the photo's end, where tiles hold what was mirrored."""
+    generator = torch.Generator().manual_seed(1)
+    rows, columns = min(rows, 6 - top), min(columns, 6 - left)
+    small, frames = random_photo(45, 47).copy(), np.stack([random_photo(45, 47, seed) for seed in range(7)])
+    half = Half(small, frames, share_of_half(far_to_near(6, 6, 50.0)))
+    sharp, blurred = (torch.rand(*shape, 96, 96, generator=generator) for shape in ((7, 3), (3,)))
+    area = (..., slice(top * CELL, (top + rows) * CELL), slice(left * CELL, (left + columns) * CELL))
+    part = half.mixed(sharp[area], blurred[area], top * CELL, left * CELL)
+    torch.testing.assert_close(part, half.mixed(sharp, blurred, 0, 0)[area], atol=1e-6, rtol=0)
+
+
+def test_what_moves_far_shows_what_half_the_size_made_of_it(
+    extractor: Extractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = random_photo(SMALLEST + 14, SMALLEST + 77)
+    field = moving(60, 0, 18, 22)
+    small = halved(photo)
+    expected = extractor.extract(small, halved_field(field, small))
+    assert expected.shape == (7, *small.shape)
+
+    def likeness(frames: np.ndarray) -> float:
+        reduced = np.stack([halved(frame) for frame in frames])
+        return float(np.corrcoef(reduced.ravel(), expected.ravel())[0, 1])
+
+    assert likeness(extractor.extract(photo, field)) > 0.95
+    monkeypatch.setattr(pyramid, "SMALLEST", math.inf)
+    assert likeness(extractor.extract(photo, field)) < 0.9
+
+
+def test_what_moves_little_is_left_to_the_photo_itself(extractor: Extractor, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo, field = random_photo(SMALLEST, SMALLEST), moving(NEAR - 1, 0, 16, 16)
+    frames = extractor.extract(photo, field)
+    monkeypatch.setattr(pyramid, "SMALLEST", math.inf)
+    assert not has_half(photo)
+    assert np.array_equal(frames, extractor.extract(photo, field))
+
+
+def test_tiles_agree_where_half_the_size_is_mixed_in(extractor: Extractor) -> None:
+    photo, field = random_photo(SMALLEST + 30, 700), far_to_near(18, 44)
+    tiled = Extractor.__new__(Extractor)
+    tiled.__dict__.update(extractor.__dict__, tile=128)
+    difference = np.abs(extractor.extract(photo, field).astype(int) - tiled.extract(photo, field).astype(int))
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 1e-3
+
+
+def test_the_opposite_field_plays_the_clip_backwards_at_half_the_size_too(extractor: Extractor) -> None:
+    photo, field = random_photo(SMALLEST, SMALLEST), far_to_near(16, 16)
+    small = halved(photo)
+    backwards = halved_field(-field, small)
+    torch.testing.assert_close(backwards[:2], -halved_field(field, small)[:2])
+    assert not np.array_equal(extractor.extract(photo, field), extractor.extract(photo, -field))
