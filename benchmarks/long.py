@@ -1,6 +1,6 @@
 """What half the size is worth to long blur: `python benchmarks/long.py PHOTOS [--weights FILE]` (needs '.[train]').
 
-Scenes of 704 x 704 synthesised from photos that were never trained on, by how far they are shaken: mean gain in dB over
+Scenes synthesised from photos that were never trained on, by how far they are shaken: mean gain in dB over
 the blurred photo (seven frames together, better of two orders) with what moves far undone at half the size
 (`blurlive/pyramid.py`), without it, and how many times as long it takes.
 """
@@ -21,10 +21,8 @@ from blurlive.data.synthesis import SceneSpec
 from blurlive.extractor import Extractor, Image
 from blurlive.metrics import psnr
 
-SIDE = 704
 CLASSES = ((5, 20), (20, 40), (40, 80), (80, 160))
 KEY = 2**31 + 17
-SMALLEST = {"with": pyramid.SMALLEST, "without": SIDE + 1}
 
 
 def gain(frames: Image, blurred: Image, sharp: Image) -> float:
@@ -38,15 +36,17 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--weights")
     parser.add_argument("--scenes", type=int, default=16, help="of each class")
+    parser.add_argument("--size", type=int, default=704, help="of a scene, in pixels")
     options = parser.parse_args()
+    ways = {"with": min(options.size, pyramid.SMALLEST), "without": options.size + 1}
     extractor = Extractor(options.weights)
-    extractor.extract(np.zeros((SIDE, SIDE, 3), np.uint8))  # the first photo waits for memory
+    extractor.extract(np.zeros((options.size, options.size, 3), np.uint8))  # the first photo waits for memory
     for shortest, longest in CLASSES:
         spec = SceneSpec(MotionRange(shortest=shortest, longest=longest, still=0.0), exposures=(1.0, 0.0, 0.0))
         source, gains, seconds = Photos(options.photos, spec, "held-out"), dict[str, list[float]](), dict[str, float]()
         for scene in range(options.scenes):
-            made = source.sequences((KEY, scene), 1, SIDE)[0]
-            for way, smallest in SMALLEST.items():
+            made = source.sequences((KEY, scene), 1, options.size)[0]
+            for way, smallest in ways.items():
                 pyramid.SMALLEST = smallest
                 start = time.perf_counter()
                 frames = extractor.extract(made.blurred)

@@ -22,7 +22,7 @@ from .models.director import ALIGNED, CELL, distance, lengthened, stretched
 
 NEAR, FAR = 16.0, 32.0
 """Motion, in pixels from first frame to last, up to which a photo goes by itself, and from which by its half."""
-SMALLEST = 256
+SMALLEST = 384
 """Shorter side, in pixels, from which a photo is seen at half the size too."""
 FEWEST = 8
 """Cells that must take their frames from half the size for it to be worth the time: about 45 x 45 pixels."""
