@@ -124,7 +124,7 @@ class Extractor:
     def _half(self, photo: Image, field: Tensor) -> Half | None:
         """What half the size makes of a photo, if enough of it moves that far."""
         share = share_of_half(field)
-        if not has_half(photo) or share.sum() < FEWEST:
+        if share.sum() < FEWEST or not has_half(photo):
             return None
         small = halved(photo)
         return Half(small, self.extract(small, halved_field(field, small)), share)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from blurlive import pyramid
 from blurlive.extractor import Extractor
-from blurlive.models.director import CELL, LONGEST, direction, distance, limited, line, motion, stretched
+from blurlive.models.director import ALIGNED, CELL, LONGEST, direction, distance, limited, line, motion, stretched
 from blurlive.pyramid import FAR, NEAR, SMALLEST, Half, halved, halved_field, has_half, merged, share_of_half
 
 from .conftest import random_photo
@@ -21,6 +21,11 @@ from .conftest import random_photo
 def moving(x: float, y: float, rows: int, columns: int) -> torch.Tensor:
     """The direction field ``(2, rows, columns)`` of one motion in pixels."""
     return direction(torch.tensor([x, y]).view(2, 1, 1).expand(2, rows, columns))
+
+
+def cells_of(side: int) -> int:
+    """Cells along a photo's side, as the director reads it."""
+    return -(-side // ALIGNED) * 2
 
 
 def far_to_near(rows: int, columns: int, longest: float = 120.0) -> torch.Tensor:
@@ -37,8 +42,8 @@ def test_a_photo_and_its_field_are_halved_alike(height: int, width: int) -> None
     small = halved(photo)
     assert small.shape == (-(-height // 2), -(-width // 2), 3)
     assert (small == 77).all()
-    field = halved_field(moving(24, -8, -(-height // 32) * 2, -(-width // 32) * 2), small)
-    assert field.shape == (2, -(-small.shape[0] // 32) * 2, -(-small.shape[1] // 32) * 2)
+    field = halved_field(moving(24, -8, cells_of(height), cells_of(width)), small)
+    assert field.shape == (2, cells_of(small.shape[0]), cells_of(small.shape[1]))
     torch.testing.assert_close(motion(field), torch.tensor([12.0, -4.0]).view(2, 1, 1).expand_as(field))
 
 
@@ -89,7 +94,7 @@ def test_what_moves_far_shows_what_half_the_size_made_of_it(
     extractor: Extractor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo = random_photo(SMALLEST + 14, SMALLEST + 77)
-    field = moving(60, 0, 18, 22)
+    field = moving(60, 0, cells_of(SMALLEST + 14), cells_of(SMALLEST + 77))
     small = halved(photo)
     expected = extractor.extract(small, halved_field(field, small))
     assert expected.shape == (7, *small.shape)
@@ -104,7 +109,7 @@ def test_what_moves_far_shows_what_half_the_size_made_of_it(
 
 
 def test_what_moves_little_is_left_to_the_photo_itself(extractor: Extractor, monkeypatch: pytest.MonkeyPatch) -> None:
-    photo, field = random_photo(SMALLEST, SMALLEST), moving(NEAR - 1, 0, 16, 16)
+    photo, field = random_photo(SMALLEST, SMALLEST), moving(NEAR - 1, 0, *[cells_of(SMALLEST)] * 2)
     frames = extractor.extract(photo, field)
     monkeypatch.setattr(pyramid, "SMALLEST", math.inf)
     assert not has_half(photo)
@@ -112,7 +117,7 @@ def test_what_moves_little_is_left_to_the_photo_itself(extractor: Extractor, mon
 
 
 def test_tiles_agree_where_half_the_size_is_mixed_in(extractor: Extractor) -> None:
-    photo, field = random_photo(SMALLEST + 30, 700), far_to_near(18, 44)
+    photo, field = random_photo(SMALLEST + 30, 700), far_to_near(cells_of(SMALLEST + 30), cells_of(700))
     tiled = Extractor.__new__(Extractor)
     tiled.__dict__.update(extractor.__dict__, tile=128)
     difference = np.abs(extractor.extract(photo, field).astype(int) - tiled.extract(photo, field).astype(int))
@@ -121,7 +126,7 @@ def test_tiles_agree_where_half_the_size_is_mixed_in(extractor: Extractor) -> No
 
 
 def test_the_opposite_field_plays_the_clip_backwards_at_half_the_size_too(extractor: Extractor) -> None:
-    photo, field = random_photo(SMALLEST, SMALLEST), far_to_near(16, 16)
+    photo, field = random_photo(SMALLEST, SMALLEST), far_to_near(*[cells_of(SMALLEST)] * 2)
     small = halved(photo)
     backwards = halved_field(-field, small)
     torch.testing.assert_close(backwards[:2], -halved_field(field, small)[:2])
