@@ -9,6 +9,7 @@ deblurring have long been (Nah et al. 2017); the paper has nothing like it. docs
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +51,7 @@ def merged(lines: Tensor, coarse: Tensor) -> Tensor:
 def halved_field(field: Tensor, photo: Image) -> Tensor:
     """The direction field ``(C, h, w)`` of a photo, for its half, which is ``photo``."""
     rows, columns = (-(-side // ALIGNED) * 2 for side in photo.shape[:2])
-    pooled = stretched(F.avg_pool2d(field[None], 2), 1 / 2)
+    pooled = stretched(F.avg_pool2d(field[None], 2), 1 / 2, math.inf)
     return F.pad(pooled, (0, columns - pooled.shape[-1], 0, rows - pooled.shape[-2]), mode="replicate")[0]
 
 

@@ -15,6 +15,7 @@ Everything is a generator of frames: memory holds seven frames a round, whatever
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -73,7 +74,7 @@ def _rounds(extractor: Extractor, frames: Image, field: Tensor | None, left: int
         yield from frames
         return
     if field is not None:
-        field = stretched(field, 1 / (FRAMES - 1))  # from one frame to the next
+        field = stretched(field, 1 / (FRAMES - 1), math.inf)  # from one frame to the next
     for first, second in pairwise(frames):
         group = between(extractor, first, second, field)
         yield from evenly(group) if left == 1 else _rounds(extractor, group, field, left - 1)

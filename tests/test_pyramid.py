@@ -50,7 +50,7 @@ def test_a_photo_and_its_field_are_halved_alike(height: int, width: int) -> None
 def test_motion_too_long_for_the_networks_is_kept_and_cut_only_for_them() -> None:
     field = moving(120, 0, 2, 2)
     assert distance(field.norm(dim=0)).max().item() == pytest.approx(120, rel=1e-3)
-    assert motion(stretched(field, 1 / 6))[0].max().item() == pytest.approx(20, rel=1e-3)
+    assert motion(stretched(field, 1 / 6, math.inf))[0].max().item() == pytest.approx(20, rel=1e-3)
     assert distance(limited(field).norm(dim=0)).max().item() == pytest.approx(LONGEST, rel=1e-3)
 
 

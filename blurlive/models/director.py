@@ -252,10 +252,11 @@ def sure(field: Tensor) -> Tensor:
     return torch.cat([ways, doubts.abs() if field.shape[-3] == FIELD else torch.zeros_like(ways[..., :1, :, :])], -3)
 
 
-def stretched(field: Tensor, factor: Tensor | float) -> Tensor:
-    """A direction field whose motion is ``factor`` times as far, and as much in doubt in proportion."""
+def stretched(field: Tensor, factor: Tensor | float, longest: float = LONGEST) -> Tensor:
+    """A direction field whose motion, ``longest`` pixels at most before, is ``factor`` times as far, and as much in
+    doubt in proportion."""
     ways, doubts = field[..., :2, :, :], field[..., 2:, :, :]
-    farther = direction(motion(ways, math.inf) * factor)
+    farther = direction(motion(ways, longest) * factor)
     share = farther.norm(dim=-3, keepdim=True) / ways.norm(dim=-3, keepdim=True).clamp_min(1e-6)
     return torch.cat([farther, doubts * share], -3)
 
