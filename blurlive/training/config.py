@@ -79,7 +79,8 @@ class TrainConfig:
     average's. ``trust`` is the share of examples that G is told the director's own fields of, once that has learnt; of
     the others it is told the exact motion. ``astray`` is the share of the director's fields that are made to err as it
     errs on real photos.
-    ``triples`` is how many of the nine (Eq. 7) each step draws. ``bf16`` is ``auto``, ``on`` or ``off``.
+    ``triples`` is how many of the nine (Eq. 7) each step draws, ``pairs`` the share of them whose middle frame is left
+    out of their average. ``bf16`` is ``auto``, ``on`` or ``off``.
     ``tensorboard`` writes event files beside the run's own record. ``licence`` is what exported weights say they are
     under: unless set, that of ``init``; empty, they say none, and ``weights publish`` asks for one.
     """
@@ -95,6 +96,7 @@ class TrainConfig:
     frames_from: str = "sharp"
     gamma: float = 1.0
     triples: int = 9
+    pairs: float = 0.0
     trust: float = 0.85
     astray: float = 0.4
     model: RestorerConfig = field(default_factory=RestorerConfig)
@@ -115,10 +117,10 @@ FREE_TO_CHANGE = {"steps", "log_every", "validate_every", "save_minutes", "tenso
 
 LEAST = {
     **dict.fromkeys(("steps", "data.batch", "data.uses", "log_every", "validate_every", "triples"), 1),
-    **dict.fromkeys(("seed", "data.context", "data.workers", "data.validation", "trust", "astray"), 0),
+    **dict.fromkeys(("seed", "data.context", "data.workers", "data.validation", "trust", "astray", "pairs"), 0),
     **dict.fromkeys(("optim.muon", "optim.adamw", "optim.critic", "optim.director", "optim.clip", "optim.ema"), 0),
 }
-MOST = {"trust": 1, "astray": 1}
+MOST = {"trust": 1, "astray": 1, "pairs": 1}
 """Shares."""
 BELOW = {"optim.ema": 1, "seed": 2**63}
 """A mean that keeps all of itself never learns; a TOML integer has 63 bits and a sign."""

@@ -157,6 +157,7 @@ class Run:
             config.frames_from == "recovered",
             config.gamma,
             config.triples,
+            config.pairs,
             start,
             config.data.context,
             config.trust,

@@ -36,6 +36,8 @@ class Settings:
     recovered: bool = False
     gamma: float = 1.0
     triples: int = 9
+    pairs: float = 0.0
+    """Share of the triples whose middle frame is left out of their average."""
     start: int = 0
     """Steps that count as done before the first, for :data:`TRUST_AFTER`: a director that was trained before is trusted
     at once."""
@@ -125,7 +127,7 @@ class Pass:
 
 class GramPass(Pass):
     """Stage 2, the GramGAN (Sec. 3.2): besides, averages of three frames through G, frames 1, 4, 7 of its seven
-    kept."""
+    kept; or of the first and the last of the three, such as slow motion feeds G (Sec. 4.3)."""
 
     @cached_property
     def chosen(self) -> list[tuple[int, int, int]]:
@@ -141,11 +143,17 @@ class GramPass(Pass):
     @cached_property
     def got(self) -> Tensor:
         """``(T, N, 3, C, H, W)``: what G makes of their averages, all in one pass."""
-        wide = torch.cat(
-            [losses.average(self.wide_seven[:, list(triple)], self.settings.gamma) for triple in self.chosen]
-        )
+        gamma = self.settings.gamma
+        wide = torch.cat([losses.average(self.wide_seven[:, places], gamma) for places in self._averaged()])
         frames = self.nets.generate(self.cut(wide), self._fields(), around=wide)[:, [0, 3, 6]]
         return frames.view_as(self.wanted)
+
+    def _averaged(self) -> list[list[int]]:
+        """Which frames of each chosen triple are averaged: all three, or its first and last."""
+        if not self.settings.pairs:
+            return [list(triple) for triple in self.chosen]
+        double = torch.rand(len(self.chosen), generator=self.random) < self.settings.pairs
+        return [list(triple[::2] if two else triple) for triple, two in zip(self.chosen, double, strict=True)]
 
     def _fields(self) -> Tensor | None:
         """Direction fields of the averages: the photos' own, as slow motion has it, in proportion to the time from the

@@ -153,6 +153,23 @@ def test_averages_of_frames_are_told_the_motion_as_photos_are(
         torch.testing.assert_close(field, stretched(gram.field, (last - first) / 6))
 
 
+def test_pairs_are_averages_without_the_middle_frame_which_is_wanted_all_the_same(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(small(photos, data__validation=0), tmp_path)
+    batch = next(run.batches(open_source(photos), workers=0))
+    assert isinstance(batch, Batch)
+    wholes: list[torch.Tensor] = []
+    monkeypatch.setattr(Nets, "generate", spy(Nets.generate, [], wholes))
+    gram = GramPass(run.nets, batch, 10**6, torch.Generator().manual_seed(0), Settings(triples=9, pairs=1.0))
+    assert gram.got.shape == gram.wanted.shape == (9, len(gram.sharp), 3, *gram.sharp.shape[2:])
+    for whole, (first, middle, last) in zip(wholes[0].chunk(9), gram.chosen, strict=True):
+        torch.testing.assert_close(whole, average(gram.sharp[:, [first, last]]))
+        assert not torch.equal(whole, average(gram.sharp[:, [first, middle, last]]))
+    some = GramPass(run.nets, batch, 10**6, torch.Generator().manual_seed(0), Settings(triples=9, pairs=0.5))
+    assert {len(places) for places in some._averaged()} == {2, 3}
+
+
 def spy(
     generate: Callable[..., torch.Tensor], fields: list[torch.Tensor], wholes: list[torch.Tensor] | None = None
 ) -> Callable[..., torch.Tensor]:
