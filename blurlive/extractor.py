@@ -34,6 +34,8 @@ Image = NDArray[np.uint8]
 TILE = 1280
 """Default side of a tile's own pixels; about 1.5 GB of memory with the halo, in fp32."""
 SMALLEST_TILE = 128
+WIDER = 8
+"""How many times as wide tiles are for what works on cells alone, which takes little memory."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,19 @@ class Extractor:
     def _lines(self, photo: Image, director: Director) -> Tensor:
         """Line field ``(3, h, w)`` of a photo, where things move far that of its half."""
         canvas = _canvas(photo)
-        lines = torch.zeros(OUTPUTS, canvas.shape[0] // CELL, canvas.shape[1] // CELL)
+        size = canvas.shape[0] // CELL, canvas.shape[1] // CELL
+        features, lines = torch.empty(director.config.width, *size, dtype=self.dtype), torch.empty(OUTPUTS, *size)
 
-        def run(window: Window) -> None:
-            part = director(self._tensor(canvas, window))[0].float().cpu()
+        def look(window: Window) -> None:
+            part = director.features(self._tensor(canvas, window))[0].cpu()
+            _cells(features, window.own)[:] = _cells(part, _inside(window))
+
+        def settle(window: Window) -> None:
+            part = director.lines(_cells(features, window.seen)[None].to(self.device))[0].float().cpu()
             _cells(lines, window.own)[:] = _cells(part, _inside(window))
 
-        self._tiled(canvas, Director.reach, run)
+        self._tiled(canvas, Director.near, look)
+        self._tiled(canvas, Director.reach, settle, WIDER)
         return merged(lines, self._lines(halved(photo), director)) if has_half(photo) else lines
 
     def extract(self, photo: Image, field: Tensor | None = None) -> Image:
@@ -144,13 +152,14 @@ class Extractor:
         part = torch.from_numpy(canvas[top:bottom, left:right].copy()).to(self.device)  # torch wants it writable
         return part.permute(2, 0, 1)[None].float().div_(255).contiguous(memory_format=torch.channels_last)
 
-    def _tiled(self, canvas: Image, reach: int, run: Callable[[Window], None]) -> None:
-        """Run over all tiles; when memory ends, start again with tiles half the side."""
+    def _tiled(self, canvas: Image, reach: int, run: Callable[[Window], None], wider: int = 1) -> None:
+        """Run over all tiles, ``wider`` times the usual side; when memory ends, start again with tiles half the
+        side."""
         while True:
             tile = self.tile
             try:
                 with torch.inference_mode():
-                    for window in windows(canvas.shape[0], canvas.shape[1], tile, reach):
+                    for window in windows(canvas.shape[0], canvas.shape[1], tile * wider, reach):
                         run(window)
                 return
             except (RuntimeError, MemoryError) as error:

@@ -108,6 +108,7 @@ def test_the_directors_reach_is_as_declared_and_no_more_than_a_cell_too_large() 
     net = positive(Director(DirectorConfig(width=4, depth=2, pixels=(4, 4, 4))))
     farthest = farthest_input(net, 768)
     assert Director.reach - 16 < farthest <= Director.reach
+    assert Director.near - 16 < farthest_input(net.features, 512) <= Director.near
 
 
 @given(st.floats(0, 2 * math.pi), st.floats(0.1, 60.0))

@@ -75,6 +75,8 @@ class Director(nn.Module):
 
     reach = 352
     """Pixels around a cell that can change it (tested)."""
+    near = 80
+    """Pixels around a cell that can change its :meth:`features` (tested)."""
 
     def __init__(self, config: DirectorConfig | None = None) -> None:
         super().__init__()
@@ -90,10 +92,16 @@ class Director(nn.Module):
         start_as_identity(self)
 
     def forward(self, blurred: Tensor) -> Tensor:
+        return self.lines(self.features(blurred))
+
+    def features(self, blurred: Tensor) -> Tensor:
+        """What each cell shows by itself, ``(N, width, H/16, W/16)``: most of the work, and local."""
         told = self._whitened(statistics(blurred.float())).to(self.head.weight.dtype)
-        if self.look is not None:
-            told = told + self.look(local(blurred.float()).to(told.dtype))
-        lines: Tensor = self.head(self.body(told))
+        return told if self.look is None else told + self.look(local(blurred.float()).to(told.dtype))
+
+    def lines(self, features: Tensor) -> Tensor:
+        """The line field ``(N, 3, H/16, W/16)`` by the :meth:`features` of all cells, far and near."""
+        lines: Tensor = self.head(self.body(features))
         return lines
 
     def _whitened(self, seen: Tensor) -> Tensor:
