@@ -12,9 +12,8 @@ way. What moves farther than the networks follow is read and undone at half the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +27,19 @@ from .errors import DeviceError
 from .models.director import ALIGNED, CELL, OUTPUTS, Director, limited
 from .models.generator import FRAMES, Generator, spread_field
 from .orient import orient
-from .pyramid import FEWEST, Half, halved, halved_field, has_half, merged, share_of_half
+from .pyramid import (
+    FEWEST,
+    Half,
+    doubled,
+    halved,
+    halved_cells,
+    halved_field,
+    has_half,
+    merged,
+    share_of_far,
+    share_of_half,
+)
+from .tiles import Area, Window, cells, pixels, windows, within
 
 Image = NDArray[np.uint8]
 TILE = 1280
@@ -36,29 +47,6 @@ TILE = 1280
 SMALLEST_TILE = 128
 WIDER = 8
 """How many times as wide tiles are for what works on cells alone, which takes little memory."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """A tile of a canvas: the pixels it owns and the same with a halo, as (top, bottom, left, right)."""
-
-    own: tuple[int, int, int, int]
-    seen: tuple[int, int, int, int]
-
-
-def windows(height: int, width: int, tile: int, halo: int) -> Iterator[Window]:
-    """Cut a canvas into tiles of about equal size, at most ``tile`` a side, with a halo of at least ``halo`` pixels;
-    all numbers are multiples of 32."""
-    halo = -(-halo // ALIGNED) * ALIGNED
-    for top, bottom in _spans(height, tile):
-        for left, right in _spans(width, tile):
-            seen = max(0, top - halo), min(height, bottom + halo), max(0, left - halo), min(width, right + halo)
-            yield Window((top, bottom, left, right), seen)
-
-
-def _spans(length: int, tile: int) -> Iterator[tuple[int, int]]:
-    count = -(-length // tile)
-    return pairwise(round(length * i / count / ALIGNED) * ALIGNED for i in range(count + 1))
 
 
 class Extractor:
@@ -89,22 +77,30 @@ class Extractor:
         return None if self.net.director is None else orient(self._lines(photo, self.net.director))
 
     def _lines(self, photo: Image, director: Director) -> Tensor:
-        """Line field ``(3, h, w)`` of a photo, where things move far that of its half."""
+        """Line field ``(3, h, w)`` of a photo. Its half comes first: where that says that things move far, the photo
+        itself is not asked."""
         canvas = _canvas(photo)
+        if not has_half(photo):
+            return self._own_lines(canvas, director)
+        far = doubled(self._lines(halved(photo), director), canvas.shape[0] // CELL, canvas.shape[1] // CELL)
+        return merged(self._own_lines(canvas, director, wanted=share_of_far(far) < 1), far)
+
+    def _own_lines(self, canvas: Image, director: Director, wanted: Tensor | None = None) -> Tensor:
+        """Line field ``(3, h, w)`` of a canvas by itself; cells that are not ``wanted (h, w)`` may say anything."""
         size = canvas.shape[0] // CELL, canvas.shape[1] // CELL
-        features, lines = torch.empty(director.config.width, *size, dtype=self.dtype), torch.empty(OUTPUTS, *size)
+        features, lines = torch.zeros(director.config.width, *size, dtype=self.dtype), torch.zeros(OUTPUTS, *size)
 
         def look(window: Window) -> None:
-            part = director.features(self._tensor(canvas, window))[0].cpu()
-            _cells(features, window.own)[:] = _cells(part, _inside(window))
+            found = director.features(self._tensor(canvas, window))[0].cpu()
+            cells(features, window.own)[:] = cells(found, window.inside)
 
         def settle(window: Window) -> None:
-            part = director.lines(_cells(features, window.seen)[None].to(self.device))[0].float().cpu()
-            _cells(lines, window.own)[:] = _cells(part, _inside(window))
+            found = director.lines(cells(features, window.seen)[None].to(self.device))[0].float().cpu()
+            cells(lines, window.own)[:] = cells(found, window.inside)
 
-        self._tiled(canvas, Director.near, look)
-        self._tiled(canvas, Director.reach, settle, WIDER)
-        return merged(lines, self._lines(halved(photo), director)) if has_half(photo) else lines
+        self._tiled(canvas, Director.near, look, None if wanted is None else within(wanted, Director.reach))
+        self._tiled(canvas, Director.reach, settle, wanted, wider=WIDER)
+        return lines
 
     def extract(self, photo: Image, field: Tensor | None = None) -> Image:
         """Seven frames ``(7, H, W, 3)`` uint8 in time order of a photo ``(H, W, 3)`` uint8 RGB, of the photo's size.
@@ -112,54 +108,63 @@ class Extractor:
         ``field`` replaces the photo's own direction field; ``-field`` plays it backwards.
         Raises :class:`DeviceError` if memory does not suffice even for small tiles.
         """
-        if field is None:
-            field = self.direction(photo)
-        height, width = photo.shape[:2]
+        return self._frames(photo, self.direction(photo) if field is None else field)
+
+    def _frames(self, photo: Image, field: Tensor | None, wanted: Tensor | None = None) -> Image:
+        """Frames along a field; where no cell is ``wanted (h, w)``, they may be the photo."""
         canvas = _canvas(photo)
-        half = None if field is None else self._half(photo, field)
+        half = None if field is None else self._half(photo, field, wanted)
         spread = None if field is None else spread_field(limited(field)[None])
-        frames = np.empty((FRAMES, height, width, 3), np.uint8)
+        frames = np.empty((FRAMES, *photo.shape), np.uint8)
+        if wanted is not None:
+            frames[:] = photo
 
-        def run(window: Window) -> None:
+        def enlarge(window: Window, half: Half) -> None:
+            _put(frames, window.own, half.alone(self._tensor(canvas, window)[0], window.own))
+
+        def generate(window: Window) -> None:
             blurred = self._tensor(canvas, window)
-            part = self._generate(blurred, _in_halves(spread, window.seen), window, half)
-            top, bottom, left, right = window.own
-            frames[:, top:bottom, left:right] = part[:, : height - top, : width - left]
+            sharp = pixels(self.net(blurred, _in_halves(spread, window.seen))[0], window.inside)
+            if half is not None:
+                sharp = half.mixed(sharp, pixels(blurred[0], window.inside), window.own)
+            _put(frames, window.own, sharp)
 
-        self._tiled(canvas, Generator.reach, run)
+        if half is not None:
+            self._tiled(canvas, 0, partial(enlarge, half=half), half.used)
+            wanted = half.left if wanted is None else half.left & wanted
+        self._tiled(canvas, Generator.reach, generate, wanted)
         return frames
 
-    def _half(self, photo: Image, field: Tensor) -> Half | None:
+    def _half(self, photo: Image, field: Tensor, wanted: Tensor | None) -> Half | None:
         """What half the size makes of a photo, if enough of it moves that far."""
         share = share_of_half(field)
+        if wanted is not None:
+            share = share * wanted
         if share.sum() < FEWEST or not has_half(photo):
             return None
         small = halved(photo)
-        return Half(small, self.extract(small, halved_field(field, small)), share)
-
-    def _generate(self, blurred: Tensor, field: Tensor | None, window: Window, half: Half | None) -> Image:
-        """The pixels that a tile owns, as ``(7, h, w, 3)`` uint8: cropped and rounded on the device, copied once."""
-        top, bottom, left, right = _inside(window)
-        sharp = self.net(blurred, field)[0, :, :, top:bottom, left:right]
-        if half is not None:
-            sharp = half.mixed(sharp, blurred[0, :, top:bottom, left:right], window.own[0], window.own[2])
-        rounded: Tensor = sharp.mul(255).round_().clamp_(0, 255).to(torch.uint8)
-        pixels: Image = rounded.permute(0, 2, 3, 1).cpu().numpy()
-        return pixels
+        return Half(small, self._frames(small, halved_field(field, small), halved_cells(share > 0, small)), share)
 
     def _tensor(self, canvas: Image, window: Window) -> Tensor:
         top, bottom, left, right = window.seen
         part = torch.from_numpy(canvas[top:bottom, left:right].copy()).to(self.device)  # torch wants it writable
         return part.permute(2, 0, 1)[None].float().div_(255).contiguous(memory_format=torch.channels_last)
 
-    def _tiled(self, canvas: Image, reach: int, run: Callable[[Window], None], wider: int = 1) -> None:
-        """Run over all tiles, ``wider`` times the usual side; when memory ends, start again with tiles half the
-        side."""
+    def _tiled(
+        self,
+        canvas: Image,
+        reach: int,
+        run: Callable[[Window], None],
+        wanted: Tensor | None = None,
+        wider: int = 1,
+    ) -> None:
+        """Run over all tiles, ``wider`` times the usual side, that hold ``wanted`` cells; when memory ends, start again
+        with tiles half the side."""
         while True:
             tile = self.tile
             try:
                 with torch.inference_mode():
-                    for window in windows(canvas.shape[0], canvas.shape[1], tile * wider, reach):
+                    for window in windows(canvas.shape[0], canvas.shape[1], tile * wider, reach, wanted):
                         run(window)
                 return
             except (RuntimeError, MemoryError) as error:
@@ -191,15 +196,11 @@ def _canvas(photo: Image) -> Image:
     return padded
 
 
-def _inside(window: Window) -> tuple[int, int, int, int]:
-    """A tile's own pixels in coordinates of what it sees."""
-    (top, bottom, left, right), (above, _, before, _) = window.own, window.seen
-    return top - above, bottom - above, left - before, right - before
-
-
-def _cells(field: Tensor, area: tuple[int, int, int, int]) -> Tensor:
-    top, bottom, left, right = (edge // CELL for edge in area)
-    return field[:, top:bottom, left:right]
+def _put(frames: Image, own: Area, sharp: Tensor) -> None:
+    """Round ``sharp (7, 3, h, w)`` on its device, and write what of it lies in ``frames (7, H, W, 3)``."""
+    (top, bottom, left, right), (height, width) = own, frames.shape[1:3]
+    rounded = sharp.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    frames[:, top:bottom, left:right] = rounded[:, : height - top, : width - left]
 
 
 def _in_halves(spread: Tensor | None, area: tuple[int, int, int, int]) -> Tensor | None:

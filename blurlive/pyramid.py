@@ -3,7 +3,8 @@
 The networks follow a motion of 40 pixels at most, and are at their best below that; a photo of twelve megapixels that
 was shaken can hold hundreds. So the director reads the photo at half the size too, and at half of that, as long as
 there is something to see; where the smaller photo says that things move far, its word counts. There the frames are
-those of the smaller photo as well: what it changed, enlarged, and added to the photo. Coarse to fine, as optical flow
+those of the smaller photo as well: what it changed, enlarged, and added to the photo; and whichever size has no say
+somewhere is not asked there. Coarse to fine, as optical flow
 and deblurring have long been (Nah et al. 2017); the paper has nothing like it. docs/recipe.md has the figures.
 """
 
@@ -20,6 +21,7 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from .models.director import ALIGNED, CELL, distance, lengthened, stretched
+from .tiles import Area, within
 
 NEAR, FAR = 16.0, 32.0
 """Motion, in pixels from first frame to last, up to which a photo goes by itself, and from which by its half."""
@@ -40,19 +42,42 @@ def has_half(photo: Image) -> bool:
     return bool(min(photo.shape[:2]) >= SMALLEST)
 
 
-def merged(lines: Tensor, coarse: Tensor) -> Tensor:
-    """Lines ``(3, h, w)`` of a photo, and those of its half ``(3, about h/2, about w/2)`` where that says that things
-    move far."""
-    far = F.interpolate(coarse[None], scale_factor=2, mode="bilinear", align_corners=False)[0]
-    far = lengthened(far[:, : lines.shape[1], : lines.shape[2]], 2)
-    return torch.lerp(lines, far, _share(distance(far[2])))
+def doubled(lines: Tensor, rows: int, columns: int) -> Tensor:
+    """Lines ``(3, about rows/2, about columns/2)`` of a photo's half, for the photo: ``(3, rows, columns)``."""
+    large = F.interpolate(lines[None], scale_factor=2, mode="bilinear", align_corners=False)[0]
+    return lengthened(large[:, :rows, :columns], 2)
+
+
+def share_of_far(far: Tensor) -> Tensor:
+    """How much lines ``(3, h, w)`` that :func:`doubled` gave count, ``(h, w)`` from 0 to 1: wholly where things move
+    far."""
+    return _share(distance(far[2]))
+
+
+def merged(lines: Tensor, far: Tensor) -> Tensor:
+    """A photo's own lines ``(3, h, w)``, and those that :func:`doubled` gave of its half by their share."""
+    return torch.lerp(lines, far, share_of_far(far))
+
+
+def halved_cells(used: Tensor, photo: Image) -> Tensor:
+    """Cells of a photo's half, which is ``photo``, that are seen in cells ``used (h, w)`` of the whole or beside
+    them."""
+    rows, columns = _cells(photo)
+    pooled = F.max_pool2d(within(used, CELL)[None].float(), 2)[0] > 0
+    return F.pad(pooled, (0, columns - pooled.shape[-1], 0, rows - pooled.shape[-2]))
 
 
 def halved_field(field: Tensor, photo: Image) -> Tensor:
     """The direction field ``(C, h, w)`` of a photo, for its half, which is ``photo``."""
-    rows, columns = (-(-side // ALIGNED) * 2 for side in photo.shape[:2])
+    rows, columns = _cells(photo)
     pooled = stretched(F.avg_pool2d(field[None], 2), 1 / 2, math.inf)
     return F.pad(pooled, (0, columns - pooled.shape[-1], 0, rows - pooled.shape[-2]), mode="replicate")[0]
+
+
+def _cells(photo: Image) -> tuple[int, int]:
+    """How many cells of lines a photo has."""
+    rows, columns = (-(-side // ALIGNED) * ALIGNED // CELL for side in photo.shape[:2])
+    return rows, columns
 
 
 def share_of_half(field: Tensor) -> Tensor:
@@ -75,15 +100,29 @@ class Half:
     frames: Image
     share: Tensor
 
-    def mixed(self, frames: Tensor, blurred: Tensor, top: int, left: int) -> Tensor:
-        """``frames (7, 3, h, w)`` of the part ``blurred (3, h, w)`` of the whole, whose corner is at ``top`` and
-        ``left``, with their share of those of half the size. Sides and corner are whole cells."""
-        height, width = blurred.shape[-2:]
-        share = _part(self.share[None, None], top // CELL, left // CELL, height // CELL, width // CELL)
+    @property
+    def used(self) -> Tensor:
+        """Cells ``(h, w)`` that take something of it."""
+        return within(self.share > 0, CELL)  # shares are enlarged smoothly: a neighbour's counts
+
+    @property
+    def left(self) -> Tensor:
+        """Cells ``(h, w)`` that do not take all of it."""
+        return within(self.share < 1, CELL)
+
+    def alone(self, blurred: Tensor, own: Area) -> Tensor:
+        """Its frames ``(7, 3, h, w)`` alone, of the part ``blurred (3, h, w)`` of the whole that an area of whole cells
+        is."""
+        top, bottom, left, right = (edge // 2 for edge in own)
+        return blurred.float() + self._change(top, left, bottom - top, right - left).to(blurred.device)
+
+    def mixed(self, frames: Tensor, blurred: Tensor, own: Area) -> Tensor:
+        """``frames (7, 3, h, w)`` of such a part, with their share of those of half the size."""
+        top, bottom, left, right = (edge // CELL for edge in own)
+        share = _part(self.share[None, None], top, left, bottom - top, right - left)
         if not share.any():
             return frames
-        coarse = blurred.float() + self._change(top // 2, left // 2, height // 2, width // 2).to(blurred.device)
-        return torch.lerp(frames.float(), coarse, _enlarged(share, CELL).to(blurred.device))
+        return torch.lerp(frames.float(), self.alone(blurred, own), _enlarged(share, CELL).to(blurred.device))
 
     def _change(self, *area: int) -> Tensor:
         """What frames of half the size add to their photo, enlarged: ``(7, 3, h, w)`` for an area of half that."""

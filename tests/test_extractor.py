@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from blurlive import weights
 from blurlive.errors import DeviceError
-from blurlive.extractor import Extractor, windows
+from blurlive.extractor import Extractor
 from blurlive.models.director import DirectorConfig
 from blurlive.models.generator import Generator, GeneratorConfig
 from blurlive.models.restorer import RestorerConfig
+from blurlive.tiles import cells, windows
 
 from .conftest import random_net, random_photo
 
@@ -85,6 +86,28 @@ def test_windows_own_every_pixel_once_and_see_their_halo(rows: int, columns: int
         )
         assert all(edge % 32 == 0 for edge in (*window.own, *window.seen))
     assert (owned == 1).all()
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(2, 10), st.integers(0, 3), st.data())
+def test_windows_own_every_wanted_cell_once_and_leave_out_what_they_can(
+    rows: int, columns: int, tile: int, halo: int, data: st.DataObject
+) -> None:
+    places = data.draw(st.sets(st.tuples(st.integers(0, 2 * rows - 1), st.integers(0, 2 * columns - 1)), max_size=4))
+    wanted, owned = torch.zeros(2 * rows, 2 * columns, dtype=torch.bool), torch.zeros(2 * rows, 2 * columns)
+    for row, column in places:
+        wanted[row, column] = True
+    for window in windows(rows * 32, columns * 32, tile * 32, halo * 32, wanted):
+        here = cells(wanted, window.own)
+        edges = (here[:2], here[-2:], here[:, :2], here[:, -2:])  # two cells are 32 pixels
+        assert all(edge.any() for edge in edges)
+        cells(owned, window.own).add_(1)
+        top, bottom, left, right = window.own
+        inside_top, inside_bottom, inside_left, inside_right = window.inside
+        assert (inside_bottom - inside_top, inside_right - inside_left) == (bottom - top, right - left)
+        assert window.seen[0] == max(0, top - halo * 32)
+        assert window.seen[3] == min(columns * 32, right + halo * 32)
+    assert (owned[wanted] == 1).all()
+    assert owned.max() <= 1
 
 
 def test_bf16_shows_the_same_picture_to_within_two_levels(tmp_path: Path) -> None:

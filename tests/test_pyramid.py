@@ -11,10 +11,34 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blurlive import extractor as extractor_module
 from blurlive import pyramid
 from blurlive.extractor import Extractor
-from blurlive.models.director import ALIGNED, CELL, LONGEST, direction, distance, limited, line, motion, stretched
-from blurlive.pyramid import FAR, NEAR, SMALLEST, Half, halved, halved_field, has_half, merged, share_of_half
+from blurlive.models.director import (
+    ALIGNED,
+    CELL,
+    LONGEST,
+    Director,
+    direction,
+    distance,
+    limited,
+    line,
+    motion,
+    stretched,
+)
+from blurlive.pyramid import (
+    FAR,
+    NEAR,
+    SMALLEST,
+    Half,
+    doubled,
+    halved,
+    halved_field,
+    has_half,
+    merged,
+    share_of_half,
+)
+from blurlive.tiles import pixels
 
 from .conftest import random_photo
 
@@ -57,14 +81,14 @@ def test_motion_too_long_for_the_networks_is_kept_and_cut_only_for_them() -> Non
 
 def test_lines_of_half_the_size_count_where_they_are_long() -> None:
     own, long, short = (line(moving(*way)) for way in ((3, 0, 4, 4), (0, 35, 2, 2), (0, NEAR / 2, 2, 2)))
-    torch.testing.assert_close(merged(own, long), line(moving(0, 70, 4, 4)), atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(merged(own, short), own)
+    torch.testing.assert_close(merged(own, doubled(long, 4, 4)), line(moving(0, 70, 4, 4)), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(merged(own, doubled(short, 4, 4)), own)
 
 
 def test_a_line_in_doubt_stays_as_much_in_doubt_in_proportion() -> None:
     own, long = line(moving(3, 0, 4, 4)), line(moving(0, 35, 2, 2))
     doubtful = torch.cat([long[:2] / 4, long[2:]])
-    found = merged(own, doubtful)
+    found = merged(own, doubled(doubtful, 4, 4))
     assert (found[:2].norm(dim=0) / found[2]).mean().item() == pytest.approx(1 / 4, rel=1e-3)
 
 
@@ -86,9 +110,10 @@ def test_a_part_is_mixed_as_the_whole_is(top: int, left: int, rows: int, columns
     small, frames = random_photo(45, 47).copy(), np.stack([random_photo(45, 47, seed) for seed in range(7)])
     half = Half(small, frames, share_of_half(far_to_near(6, 6, 50.0)))
     sharp, blurred = (torch.rand(*shape, 96, 96, generator=generator) for shape in ((7, 3), (3,)))
-    area = (..., slice(top * CELL, (top + rows) * CELL), slice(left * CELL, (left + columns) * CELL))
-    part = half.mixed(sharp[area], blurred[area], top * CELL, left * CELL)
-    torch.testing.assert_close(part, half.mixed(sharp, blurred, 0, 0)[area], atol=1e-6, rtol=0)
+    area = top * CELL, (top + rows) * CELL, left * CELL, (left + columns) * CELL
+    part = half.mixed(pixels(sharp, area), pixels(blurred, area), area)
+    whole = half.mixed(sharp, blurred, (0, 96, 0, 96))
+    torch.testing.assert_close(part, pixels(whole, area), atol=1e-6, rtol=0)
 
 
 def test_what_moves_far_shows_what_half_the_size_made_of_it(
@@ -131,3 +156,59 @@ def test_the_opposite_field_is_the_opposite_at_half_the_size_too(extractor: Extr
     backwards = halved_field(-field, small)
     torch.testing.assert_close(backwards[:2], -halved_field(field, small)[:2])
     assert not np.array_equal(extractor.extract(photo, field), extractor.extract(photo, -field))
+
+
+def test_what_half_the_size_makes_alone_is_not_made_at_full_size(
+    extractor: Extractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor, the other way round, at half the size what nobody takes from there; and nothing else comes out."""
+    photo = random_photo(SMALLEST, 2 * SMALLEST)
+    field = far_to_near(*(cells_of(side) for side in photo.shape[:2]))
+    shapes: list[torch.Size] = []
+    real = extractor.net.forward
+
+    def forward(blurred: torch.Tensor, field: torch.Tensor | None = None) -> torch.Tensor:
+        shapes.append(blurred.shape[-2:])
+        return real(blurred, field)
+
+    monkeypatch.setattr(extractor.net, "forward", forward)
+    thrifty = extractor.extract(photo, field)
+    (small_rows, small_columns), (rows, columns) = shapes
+    assert (small_rows, rows) == (SMALLEST // 2, SMALLEST)
+    assert columns < photo.shape[1]
+    assert columns + 2 * small_columns < 2 * photo.shape[1]
+    monkeypatch.setattr(Half, "left", torch.ones(1, 1, dtype=torch.bool).expand(*field.shape[1:]))
+    monkeypatch.setattr(extractor_module, "halved_cells", lambda *_: None)
+    whole = extractor.extract(photo, field)
+    assert shapes[3][1] == photo.shape[1]
+    assert np.abs(thrifty.astype(int) - whole).max() <= 1
+    assert (thrifty != whole).mean() < 1e-3
+
+
+def test_a_photo_is_not_asked_where_its_half_says_that_things_move_far(
+    extractor: Extractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = random_photo(SMALLEST, 3 * SMALLEST)
+    director = extractor.net.director
+    assert director is not None
+    far = line(far_to_near(12, 36)[:2])
+    own = extractor._own_lines
+    asked: list[torch.Tensor | None] = []
+
+    def lines(canvas: np.ndarray, director: Director, wanted: torch.Tensor | None = None) -> torch.Tensor:
+        if canvas.shape[0] < SMALLEST:
+            return far
+        asked.append(wanted)
+        return own(canvas, director, wanted)
+
+    monkeypatch.setattr(extractor, "_own_lines", lines)
+    thrifty = extractor.direction(photo)
+    (wanted,) = asked
+    assert wanted is not None
+    assert not wanted[:, 0].any()
+    assert wanted[:, -1].all()
+    monkeypatch.setattr(extractor, "_own_lines", lambda canvas, director, **_: lines(canvas, director))
+    whole = extractor.direction(photo)
+    assert thrifty is not None
+    assert whole is not None
+    torch.testing.assert_close(thrifty, whole, atol=1e-5, rtol=0)
