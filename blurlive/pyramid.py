@@ -3,9 +3,9 @@
 The networks follow a motion of 40 pixels at most, and are at their best below that; a photo of twelve megapixels that
 was shaken can hold hundreds. So the director reads the photo at half the size too, and at half of that, as long as
 there is something to see; where the smaller photo says that things move far, its word counts. There the frames are
-those of the smaller photo as well: what it changed, enlarged, and added to the photo; and whichever size has no say
-somewhere is not asked there. Coarse to fine, as optical flow
-and deblurring have long been (Nah et al. 2017); the paper has nothing like it. docs/recipe.md has the figures.
+those of the smaller photo as well: what it changed, enlarged, and added to the photo. A size that has no say somewhere
+is not asked there. Coarse to fine, as optical flow and deblurring have long been (Nah et al. 2017); the paper has
+nothing like it. docs/recipe.md has the figures.
 """
 
 from __future__ import annotations
