@@ -7,7 +7,7 @@ smallest (below 0: time jumps back; near 0: a frozen frame) and the largest, wit
 them; then whether the steps add up to what the seven frames that they lie between have gone, as they must.
 
 Optical flow does not do for this: OpenCV's DIS, which the tables use for whole motions, takes a shift of 0.05 pixels
-for 0.02 and one of 0.1 for 0.06, and where there is little to see for nothing.
+for 0.02 and one of 0.1 for 0.06 (docs/recipe.md).
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from blurlive.extractor import Extractor
+from blurlive.extractor import Extractor, Image
 from blurlive.image import load_photo
+from blurlive.metrics import warp
+from blurlive.models.blocks import gradient
 from blurlive.models.director import motion
 from blurlive.models.generator import FRAMES, spread_field
 from blurlive.slowmo import extract, slowmo
 
-Image = NDArray[np.uint8]
 LEAST = 1.0
 """Motion in pixels, from first frame to last, below which a pixel does not count as moving."""
 SIGMA = 2.0
@@ -39,43 +40,33 @@ ROUNDS = 8
 
 
 def steps(frames: Iterable[Image], way: Tensor) -> NDArray[np.float64]:
-    """How far each frame ``(H, W, 3)`` is from the one before, as a share of ``way (H, W, 2)``, in pixels."""
+    """How far each frame ``(H, W, 3)`` is from the one before, as a share of ``way (1, 2, H, W)``, in pixels."""
     return np.array([step(first, second, way) for first, second in pairwise(_smooth(frame) for frame in frames)])
 
 
 def step(first: Tensor, second: Tensor, way: Tensor) -> float:
-    """The share of ``way (H, W, 2)`` that leads from the picture ``first (H, W)`` to ``second``.
+    """The share of ``way (1, 2, H, W)`` that leads from the picture ``first (1, 1, H, W)`` to ``second``.
 
     Both are moved, each by half: the slope of one alone, with noise that the other lacks, would make steps too short.
     """
     share = 0.0
     for _ in range(ROUNDS):
-        before, after = _moved(first, -share / 2 * way), _moved(second, share / 2 * way)
-        down, right = torch.gradient((before + after) / 2)
-        slope = right * way[..., 0] + down * way[..., 1]
+        before, after = warp(first, -share / 2 * way), warp(second, share / 2 * way)
+        slope = (torch.cat(gradient((before + after) / 2), 1) * way).sum(1, keepdim=True)
         share -= float(((after - before) * slope).sum() / slope.square().sum())
     return share
 
 
 def _smooth(frame: Image) -> Tensor:
-    return torch.from_numpy(cv2.GaussianBlur(frame.mean(-1, dtype=np.float32), (0, 0), SIGMA))
-
-
-def _moved(picture: Tensor, by: Tensor) -> Tensor:
-    """``picture (H, W)`` sampled at each place plus ``by (H, W, 2)``, in pixels."""
-    rows, columns = (torch.arange(side, dtype=torch.float32) for side in picture.shape)
-    x = (columns + by[..., 0] + 0.5) * 2 / len(columns) - 1
-    y = (rows[:, None] + by[..., 1] + 0.5) * 2 / len(rows) - 1
-    places = torch.stack([x, y], -1)[None]
-    return F.grid_sample(picture[None, None], places, padding_mode="border", align_corners=False)[0, 0]
+    return torch.from_numpy(cv2.GaussianBlur(frame.mean(-1, dtype=np.float32), (0, 0), SIGMA))[None, None]
 
 
 def way_of(field: Tensor, height: int, width: int) -> Tensor:
-    """Motion ``(H, W, 2)`` in pixels from first frame to last that a direction field says; 0 where next to nothing
+    """Motion ``(1, 2, H, W)`` in pixels from first frame to last that a direction field says; 0 where next to nothing
     moves."""
     halves = spread_field(motion(field)[None])
-    way = F.interpolate(halves, scale_factor=2, mode="bilinear")[0].permute(1, 2, 0)[:height, :width]
-    far = way.norm(dim=-1, keepdim=True)
+    way = F.interpolate(halves, scale_factor=2, mode="bilinear")[..., :height, :width]
+    far = way.norm(dim=1, keepdim=True)
     if not (far >= LEAST).any():
         raise SystemExit("nothing moves in this photo, as far as the director sees")
     return torch.where(far >= LEAST, way, 0)
@@ -89,7 +80,7 @@ def rows(extractor: Extractor, photo: Image, iters: int) -> Iterator[str]:
     found = steps(slowmo(extractor, photo, iters), way)
     mean = found.mean()
     seams = np.arange(1, len(found) + 1) % FRAMES == 0
-    yield f"{len(found) + 1} frames, mean step {mean * way.norm(dim=-1)[way.any(-1)].mean():.2f} px along the field"
+    yield f"{len(found) + 1} frames, mean step {mean * way.norm(dim=1)[way.any(1)].mean():.2f} px along the field"
     for name, part in (("within groups", found[~seams]), ("at seams", found[seams])):
         if len(part):
             yield f"{name}: {part.min() / mean:.2f} to {part.max() / mean:.2f} of the mean step"

@@ -39,7 +39,7 @@ from .pyramid import (
     share_of_far,
     share_of_half,
 )
-from .tiles import Area, Window, cells, pixels, windows, within
+from .tiles import Area, Window, crop, crop_cells, windows, within
 
 Image = NDArray[np.uint8]
 TILE = 1280
@@ -92,11 +92,11 @@ class Extractor:
 
         def look(window: Window) -> None:
             found = director.features(self._tensor(canvas, window))[0].cpu()
-            cells(features, window.own)[:] = cells(found, window.inside)
+            crop_cells(features, window.own)[:] = crop_cells(found, window.inside)
 
         def settle(window: Window) -> None:
-            found = director.lines(cells(features, window.seen)[None].to(self.device))[0].float().cpu()
-            cells(lines, window.own)[:] = cells(found, window.inside)
+            found = director.lines(crop_cells(features, window.seen)[None].to(self.device))[0].float().cpu()
+            crop_cells(lines, window.own)[:] = crop_cells(found, window.inside)
 
         self._tiled(canvas, Director.near, look, None if wanted is None else within(wanted, Director.reach))
         self._tiled(canvas, Director.reach, settle, wanted, wider=WIDER)
@@ -124,26 +124,26 @@ class Extractor:
 
         def generate(window: Window) -> None:
             blurred = self._tensor(canvas, window)
-            sharp = pixels(self.net(blurred, _in_halves(spread, window.seen))[0], window.inside)
+            sharp = crop(self.net(blurred, _in_halves(spread, window.seen))[0], window.inside)
             if half is not None:
-                sharp = half.mixed(sharp, pixels(blurred[0], window.inside), window.own)
+                sharp = half.mixed(sharp, crop(blurred[0], window.inside), window.own)
             _put(frames, window.own, sharp)
 
         if half is not None:
             self._tiled(canvas, 0, partial(enlarge, half=half), half.used)
-            wanted = half.left if wanted is None else half.left & wanted
+            wanted = half.rest if wanted is None else half.rest & wanted
         self._tiled(canvas, Generator.reach, generate, wanted)
         return frames
 
     def _half(self, photo: Image, field: Tensor, wanted: Tensor | None) -> Half | None:
         """What half the size makes of a photo, if enough of it moves that far."""
         share = share_of_half(field)
-        if wanted is not None:
-            share = share * wanted
         if share.sum() < FEWEST or not has_half(photo):
             return None
-        small = halved(photo)
-        return Half(small, self._frames(small, halved_field(field, small), halved_cells(share > 0, small)), share)
+        small, used = halved(photo), share > 0
+        if wanted is not None:
+            used &= within(wanted, CELL)
+        return Half(small, self._frames(small, halved_field(field, small), halved_cells(used, small)), share)
 
     def _tensor(self, canvas: Image, window: Window) -> Tensor:
         top, bottom, left, right = window.seen

@@ -106,7 +106,7 @@ class Half:
         return within(self.share > 0, CELL)  # shares are enlarged smoothly: a neighbour's counts
 
     @property
-    def left(self) -> Tensor:
+    def rest(self) -> Tensor:
         """Cells ``(h, w)`` that do not take all of it."""
         return within(self.share < 1, CELL)
 

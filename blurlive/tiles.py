@@ -39,7 +39,7 @@ def windows(height: int, width: int, tile: int, halo: int, wanted: Tensor | None
     halo = -(-halo // ALIGNED) * ALIGNED
     for top, bottom in _spans(height, tile):
         for left, right in _spans(width, tile):
-            own = box((top, bottom, left, right), wanted)
+            own = _box((top, bottom, left, right), wanted)
             if own is not None:
                 yield Window(own, _around(own, halo, height, width))
 
@@ -54,11 +54,11 @@ def _around(area: Area, halo: int, height: int, width: int) -> Area:
     return max(0, top - halo), min(height, bottom + halo), max(0, left - halo), min(width, right + halo)
 
 
-def box(area: Area, wanted: Tensor | None) -> Area | None:
+def _box(area: Area, wanted: Tensor | None) -> Area | None:
     """The part of an area that holds all its wanted cells, in whole multiples of 32 pixels; None if there are none."""
     if wanted is None:
         return area
-    here = cells(wanted, area)
+    here = crop_cells(wanted, area)
     if not here.any():
         return None
     (top, bottom), (left, right) = _span(here.any(1)), _span(here.any(0))
@@ -71,12 +71,12 @@ def _span(wanted: Tensor) -> tuple[int, int]:
     return int(places[0]), int(places[-1]) + ALIGNED
 
 
-def cells(field: Tensor, area: Area) -> Tensor:
+def crop_cells(field: Tensor, area: Area) -> Tensor:
     """Cells ``(..., h, w)`` of an area in pixels, a view."""
-    return pixels(field, (area[0] // CELL, area[1] // CELL, area[2] // CELL, area[3] // CELL))
+    return crop(field, (area[0] // CELL, area[1] // CELL, area[2] // CELL, area[3] // CELL))
 
 
-def pixels(picture: Tensor, area: Area) -> Tensor:
+def crop(picture: Tensor, area: Area) -> Tensor:
     """Pixels ``(..., h, w)`` of an area, a view."""
     top, bottom, left, right = area
     return picture[..., top:bottom, left:right]

@@ -26,6 +26,6 @@ def test_the_steps_of_slow_motion_are_measured_to_a_hundredth_of_a_pixel(far: fl
     shift = np.exp(-2j * np.pi * np.fft.rfftfreq(160) * far)[None, :, None]
     first, second = (np.fft.irfft2(w, axes=(0, 1)) for w in (waves, waves * shift))
     frames = [np.clip(128 + 300 * picture[:, 8:-8], 0, 255).round().astype(np.uint8) for picture in (first, second)]
-    way = torch.zeros(128, 144, 2)
-    way[12:-12, 12:-12, 0] = 4.0  # beyond, smoothing has seen the border
+    way = torch.zeros(1, 2, 128, 144)
+    way[:, 0, 12:-12, 12:-12] = 4.0  # beyond, smoothing has seen the border
     assert steps(frames, way)[0] * 4 == pytest.approx(far, abs=0.01, rel=0.01)

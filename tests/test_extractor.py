@@ -16,7 +16,7 @@ from blurlive.extractor import Extractor
 from blurlive.models.director import DirectorConfig
 from blurlive.models.generator import Generator, GeneratorConfig
 from blurlive.models.restorer import RestorerConfig
-from blurlive.tiles import cells, windows
+from blurlive.tiles import crop_cells, windows
 
 from .conftest import random_net, random_photo
 
@@ -97,10 +97,10 @@ def test_windows_own_every_wanted_cell_once_and_leave_out_what_they_can(
     for row, column in places:
         wanted[row, column] = True
     for window in windows(rows * 32, columns * 32, tile * 32, halo * 32, wanted):
-        here = cells(wanted, window.own)
+        here = crop_cells(wanted, window.own)
         edges = (here[:2], here[-2:], here[:, :2], here[:, -2:])  # two cells are 32 pixels
         assert all(edge.any() for edge in edges)
-        cells(owned, window.own).add_(1)
+        crop_cells(owned, window.own).add_(1)
         top, bottom, left, right = window.own
         inside_top, inside_bottom, inside_left, inside_right = window.inside
         assert (inside_bottom - inside_top, inside_right - inside_left) == (bottom - top, right - left)

@@ -38,7 +38,7 @@ from blurlive.pyramid import (
     merged,
     share_of_half,
 )
-from blurlive.tiles import pixels
+from blurlive.tiles import crop
 
 from .conftest import random_photo
 
@@ -111,9 +111,9 @@ def test_a_part_is_mixed_as_the_whole_is(top: int, left: int, rows: int, columns
     half = Half(small, frames, share_of_half(far_to_near(6, 6, 50.0)))
     sharp, blurred = (torch.rand(*shape, 96, 96, generator=generator) for shape in ((7, 3), (3,)))
     area = top * CELL, (top + rows) * CELL, left * CELL, (left + columns) * CELL
-    part = half.mixed(pixels(sharp, area), pixels(blurred, area), area)
+    part = half.mixed(crop(sharp, area), crop(blurred, area), area)
     whole = half.mixed(sharp, blurred, (0, 96, 0, 96))
-    torch.testing.assert_close(part, pixels(whole, area), atol=1e-6, rtol=0)
+    torch.testing.assert_close(part, crop(whole, area), atol=1e-6, rtol=0)
 
 
 def test_what_moves_far_shows_what_half_the_size_made_of_it(
@@ -177,12 +177,30 @@ def test_what_half_the_size_makes_alone_is_not_made_at_full_size(
     assert (small_rows, rows) == (SMALLEST // 2, SMALLEST)
     assert columns < photo.shape[1]
     assert columns + 2 * small_columns < 2 * photo.shape[1]
-    monkeypatch.setattr(Half, "left", torch.ones(1, 1, dtype=torch.bool).expand(*field.shape[1:]))
-    monkeypatch.setattr(extractor_module, "halved_cells", lambda *_: None)
-    whole = extractor.extract(photo, field)
+    whole = made_everywhere(extractor, photo, field, monkeypatch)
     assert shapes[3][1] == photo.shape[1]
     assert np.abs(thrifty.astype(int) - whole).max() <= 1
     assert (thrifty != whole).mean() < 1e-3
+
+
+def test_three_sizes_show_what_they_would_if_all_were_made_everywhere(
+    extractor: Extractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = random_photo(2 * SMALLEST, 3 * SMALLEST)
+    field = far_to_near(*(cells_of(side) for side in photo.shape[:2]))
+    thrifty = extractor.extract(photo, field)
+    whole = made_everywhere(extractor, photo, field, monkeypatch)
+    assert np.abs(thrifty.astype(int) - whole).max() <= 1
+    assert (thrifty != whole).mean() < 1e-3
+
+
+def made_everywhere(
+    extractor: Extractor, photo: np.ndarray, field: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> np.ndarray:
+    """Frames, each size of the pyramid made of the whole photo."""
+    monkeypatch.setattr(Half, "rest", property(lambda half: torch.ones_like(half.share, dtype=torch.bool)))
+    monkeypatch.setattr(extractor_module, "halved_cells", lambda *_: None)
+    return extractor.extract(photo, field)
 
 
 def test_a_photo_is_not_asked_where_its_half_says_that_things_move_far(

@@ -150,8 +150,6 @@ class GramPass(Pass):
 
     def _averaged(self) -> list[list[int]]:
         """Which frames of each chosen triple are averaged: all three, or its first and last."""
-        if not self.settings.pairs:
-            return [list(triple) for triple in self.chosen]
         double = torch.rand(len(self.chosen), generator=self.random) < self.settings.pairs
         return [list(triple[::2] if two else triple) for triple, two in zip(self.chosen, double, strict=True)]
 
