@@ -28,7 +28,7 @@ from blurlive.evaluation.clips import find_clips
 from blurlive.evaluation.flow import cells_first_to_last
 from blurlive.evaluation.frames import Image
 from blurlive.extractor import Extractor
-from blurlive.models.director import CELL, direction, line, statistics
+from blurlive.models.director import CELL, direction, line
 from blurlive.training.director import texture
 
 SIDE = 352
@@ -61,7 +61,7 @@ def judged(extractor: Extractor, blurred: Image, sharp: Image) -> list[float]:
     assert own is not None, "a network that is not directed has no director"
     height, width = (side // CELL for side in blurred.shape[:2])  # whole cells of the picture
     motion, own = motion[:, :height, :width], own[:, :height, :width]
-    counts = texture(statistics(_tensor(blurred[: height * CELL, : width * CELL])))[0, 0]
+    counts = texture(_tensor(blurred[: height * CELL, : width * CELL]))[0, 0]
     return [beyond_affine(motion, counts), rough(direction(motion)), against(motion, counts), off(own, motion, counts)]
 
 

@@ -11,6 +11,10 @@ import torch
 
 from benchmarks.memory import peaks
 from benchmarks.smoothness import steps
+from benchmarks.ways import judged
+from blurlive.extractor import Extractor
+
+from .conftest import random_photo
 
 
 @pytest.mark.parametrize(("command", "code"), [("import os; os.kill(os.getpid(), 9)", -9), ("raise SystemExit(3)", 3)])
@@ -29,3 +33,12 @@ def test_the_steps_of_slow_motion_are_measured_to_a_hundredth_of_a_pixel(far: fl
     way = torch.zeros(1, 2, 128, 144)
     way[:, 0, 12:-12, 12:-12] = 4.0  # beyond, smoothing has seen the border
     assert steps(frames, way)[0] * 4 == pytest.approx(far, abs=0.01, rel=0.01)
+
+
+def test_an_even_shift_is_affine_smooth_and_of_one_sense(extractor: Extractor) -> None:
+    wide = cv2.GaussianBlur(random_photo(96, 200), (0, 0), 1.5)
+    sharp = np.stack([wide[:, 2 * t : 2 * t + 160] for t in range(7)])
+    blurred = sharp.mean(0).round().astype(np.uint8)
+    beyond_affine, rough, against, line_error = judged(extractor, blurred, sharp)
+    assert max(beyond_affine, rough, against) < 0.1
+    assert line_error > 0.1  # a random director knows nothing
