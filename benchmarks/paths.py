@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurlive.data.motion import MotionRange, path
-from blurlive.data.synthesis import FINEST, FRAMES
+from blurlive.data.shutter import FRAMES, Shutter
 from blurlive.evaluation.clips import find_clips
 from blurlive.evaluation.flow import MIDDLE, flow, greys
 from blurlive.evaluation.frames import Image
@@ -48,8 +48,8 @@ def tracked(frames: Image) -> Array:
 
 def synthesised(number: int = 1000, length: float = 10.0) -> Array:
     """As many synthesised paths ``(7, n, 2)``."""
-    rng, times = np.random.default_rng(0), np.linspace(0, 1, (FRAMES - 1) * FINEST + 1)
-    return np.stack([path(rng, times, length, MotionRange())[::FINEST] for _ in range(number)], 1)
+    rng, shutter = np.random.default_rng(0), Shutter()
+    return np.stack([path(rng, shutter.times, length, MotionRange())[shutter.instants(1)] for _ in range(number)], 1)
 
 
 def tell(name: str, shares: Array) -> None:

@@ -12,7 +12,8 @@ from PIL import Image as Pillow
 
 from ..errors import DataError
 from .photos import PhotoBank
-from .synthesis import FRAMES, SceneSpec, Sequence, synthesize
+from .shutter import FRAMES
+from .synthesis import SceneSpec, Sequence, synthesize
 from .trees import numbered
 from .windows import FrameTree, VideoFolder, scene_folders, video_files
 

@@ -1,9 +1,9 @@
 """Blur synthesis: a moving scene made of photos, its seven sharp frames, and the blurred photo that they average to.
 
 A scene is a background and a few cut-outs with soft edges, each a photo on a plane with a motion of its own.
-Frames are rendered at ``6n + 1`` instants; every n-th is one of the seven sharp frames and the mean of all, in linear
-light, is the blurred photo (Sec. 3: F is the average). ``n`` > 1 is a continuous exposure, ``n`` = 1 the plain average
-of seven.
+Frames are rendered at n times as many instants as there are sharp frames or so (:mod:`blurlive.data.shutter`); every
+n-th is one of the seven sharp frames and the mean of all, in linear light, is the blurred photo (Sec. 3: F is the
+average). ``n`` > 1 is a continuous exposure, ``n`` = 1 the plain average of seven.
 Averages of two or three frames are double exposures: what slow motion feeds back to G (Sec. 4.3), what stage 2 trains
 on.
 """
@@ -21,10 +21,8 @@ from .bend import draw_bend
 from .camera import Camera, Exposure
 from .layers import Layer, Patch, backwards, overlaid, travel, warped
 from .photos import Image, PhotoBank
+from .shutter import Shutter, open_at
 
-FRAMES = 7
-FINEST = 6
-"""Most instants from one sharp frame to the next."""
 OUT_OF_FOCUS = (0.4, 2.0)
 """Standard deviation, in pixels, of the blur of a layer that is out of focus."""
 FAINT = (0.05, 0.5)
@@ -48,9 +46,10 @@ class SceneSpec:
     nearer or farther, ``outlined`` that it follows the outlines of what its photo shows; ``bending`` that what a layer
     shows bends while it moves; ``exposures`` the odds of averages of 7, 3 and 2 frames; ``soft`` that a layer is a
     little out of focus, which is no motion; ``faint`` that it shows little texture, as ice, skies and dark halls do;
-    ``plain`` that an average of 7 has no instants in between and ``half`` that it has one; ``sharp`` that nothing moves
-    at all, a photo as it is (``motion.still`` alone leaves the cut-outs theirs); ``backwards`` draws both orders, its
-    absence plays every scene to the right.
+    ``plain`` that an average of 7 has no instants in between and ``half`` that it has one, or two with ``sevenths``:
+    that the exposure is seven equal parts, each with a sharp frame in its middle, and does not end with the outer two;
+    ``sharp`` that nothing moves at all, a photo as it is (``motion.still`` alone leaves the cut-outs theirs);
+    ``backwards`` draws both orders, its absence plays every scene to the right.
     """
 
     motion: mo.MotionRange = field(default_factory=mo.MotionRange)
@@ -65,6 +64,7 @@ class SceneSpec:
     plain: float = 0.35
     half: float = 0.2
     sharp: float = 0.0
+    sevenths: float = 0.0
     backwards: bool = True
 
 
@@ -82,17 +82,19 @@ def synthesize(rng: np.random.Generator, bank: PhotoBank, size: int, spec: Scene
     """Draw one scene and expose it. The same generator state gives the same bytes."""
     if spec.sharp > 0 and rng.spawn(1)[0].random() < spec.sharp:  # drawn aside, as Camera draws what it sharpens
         spec = replace(spec, motion=replace(spec.motion, still=1.0), objects=(1.0,))
-    exposed = int(rng.choice([7, 3, 2], p=spec.exposures))
+    shutter = Shutter(spec.sevenths > 0 and rng.spawn(1)[0].random() < spec.sevenths)
+    averaged = int(rng.choice([7, 3, 2], p=spec.exposures))
     length = 0.0 if rng.random() < spec.motion.still else mo.draw_length(rng, spec.motion)
-    layers = _scene(rng, bank, size, length if exposed == 7 else length / 3, spec)
-    subframes = _subframes(rng, max(mo.extent(layer.motion, size) for layer in layers), spec) if exposed == 7 else 1
-    layers = [replace(layer, motion=layer.motion[:: FINEST // subframes]) for layer in layers]
-    moved = travel(layers, size)
+    layers = _scene(rng, bank, size, length if averaged == 7 else length / 3, spec, shutter.times)
+    reach = max(mo.extent(layer.motion, size) for layer in layers)
+    subframes = shutter.fit(_subframes(rng, reach, spec)) if averaged == 7 else 1
+    moved = travel([shutter.during(layer, 1) for layer in layers], size)
     if not spec.backwards and moved[0].mean() < 0:
         layers = [backwards(layer) for layer in layers]
         moved = -moved
     exposure = Exposure(rng, spec.camera)
-    frames = _render(layers, size, exposed, subframes, exposure)
+    layers = [shutter.during(layer, subframes) for layer in layers]
+    frames = _render(layers, size, averaged, shutter.frames(subframes), exposure)
     return Sequence(exposure.finish(), frames, moved.astype(np.float32))
 
 
@@ -109,7 +111,7 @@ class Pair:
 def synthesize_pair(rng: np.random.Generator, bank: PhotoBank, size: int, spec: SceneSpec) -> Pair:
     """First and last frame of a random scene with the exact flow between them, hidden pixels included."""
     length = 0.0 if rng.random() < spec.motion.still else mo.draw_length(rng, spec.motion)
-    layers = _scene(rng, bank, size, length, spec)
+    layers = _scene(rng, bank, size, length, spec, Shutter().times)
     exposure = Exposure(rng, spec.camera)
     ends = (0, len(layers[0].motion) - 1)
     first, last = (exposure.develop(overlaid([warped(layer, k, size) for layer in layers])) for k in ends)
@@ -123,12 +125,13 @@ def _subframes(rng: np.random.Generator, reach: float, spec: SceneSpec) -> int:
         return 1
     if draw < spec.plain + spec.half:
         return 2
-    return next((n for n in (2, 3) if 2 * reach / 6 / n < 1.5), FINEST)
+    return next((n for n in (2, 3) if 2 * reach / 6 / n < 1.5), 6)
 
 
-def _scene(rng: np.random.Generator, bank: PhotoBank, size: int, length: float, spec: SceneSpec) -> list[Layer]:
-    """Background and cut-outs with their motions at the finest instants."""
-    times = np.linspace(0, 1, (FRAMES - 1) * FINEST + 1)
+def _scene(
+    rng: np.random.Generator, bank: PhotoBank, size: int, length: float, spec: SceneSpec, times: mo.Array
+) -> list[Layer]:
+    """Background and cut-outs with their motions at ``times``."""
     shake = mo.camera(rng, times, size, length, spec.motion)
     layers = [_background(rng, bank, size, shake, spec)]
     objects = range(int(rng.choice(len(spec.objects), p=spec.objects)))
@@ -214,10 +217,11 @@ def _blob(rng: np.random.Generator, side: int, like: Float | None = None) -> Flo
     return np.asarray(mask, np.float32)
 
 
-def _render(layers: list[Layer], size: int, exposed: int, subframes: int, exposure: Exposure) -> Image:
-    """The seven sharp frames ``(7, S, S, 3)``; every instant that the shutter saw goes into ``exposure``."""
-    instants = (FRAMES - 1) * subframes + 1
-    in_blur = shutter(instants, exposed)
+def _render(layers: list[Layer], size: int, averaged: int, shown: range, exposure: Exposure) -> Image:
+    """The sharp frames ``(7, S, S, 3)`` at the instants ``shown``; every instant that the shutter saw goes into
+    ``exposure``."""
+    instants = len(layers[0].motion)
+    in_blur = open_at(instants, averaged)
     frames: list[Image] = []
     still = [bool(np.ptp(layer.motion, 0).max() < 1e-9) for layer in layers]
     cache: dict[int, Patch] = {}
@@ -228,14 +232,6 @@ def _render(layers: list[Layer], size: int, exposed: int, subframes: int, exposu
         picture = overlaid(cache[i] for i in range(len(layers)))
         if k in in_blur:
             exposure.add(picture)
-        if k % subframes == 0:
+        if k in shown:
             frames.append(exposure.develop(picture))
     return np.stack(frames)
-
-
-def shutter(instants: int, exposed: int) -> set[int]:
-    """Which of ``instants`` the blurred photo holds: all for an average of 7, else ``exposed`` of them from end to
-    end."""
-    return (
-        set(range(instants)) if exposed == FRAMES else set(np.linspace(0, instants - 1, exposed).astype(int).tolist())
-    )

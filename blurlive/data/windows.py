@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from .camera import Exposure
 from .photos import Image, decode
-from .synthesis import FRAMES, SceneSpec, Sequence, shutter
+from .shutter import FRAMES, open_at
+from .synthesis import SceneSpec, Sequence
 from .trees import VIDEOS, numbered, sharp
 
 MARGIN = 32
@@ -114,7 +115,7 @@ def _exposed(
     rng: np.random.Generator, frames: Image, travel: NDArray[np.float32], exposed: int, spec: SceneSpec
 ) -> Sequence:
     exposure = Exposure(rng, spec.camera)
-    for i in sorted(shutter(FRAMES, exposed)):
+    for i in sorted(open_at(FRAMES, exposed)):
         exposure.add(np.ascontiguousarray(frames[i]))
     sharp = np.stack([exposure.develop(np.ascontiguousarray(frame)) for frame in frames])
     return Sequence(exposure.finish(), sharp, travel)
