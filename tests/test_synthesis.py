@@ -12,12 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from blurlive.data.bend import GRID, Bend, draw_bend
+from blurlive.data.bend import draw_bend
 from blurlive.data.disk import scene_spec, write_clips
 from blurlive.data.layers import Layer, Patch, overlaid, warped
 from blurlive.data.motion import MotionRange, camera, path, pixels, travel
 from blurlive.data.photos import PhotoBank, chosen
-from blurlive.data.shutter import Shutter, open_at
 from blurlive.data.synthesis import SceneSpec, Sequence, _blob, _likeness, synthesize, synthesize_pair
 from blurlive.errors import DataError, OutputError, UsageError
 
@@ -60,47 +59,6 @@ def test_averages_of_two_and_three_frames(bank: PhotoBank, exposed: int) -> None
     clip = synthesize(np.random.default_rng(1), bank, SIZE, replace(PLAIN, exposures=odds))
     seen = clip.sharp[[0, 3, 6]] if exposed == 3 else clip.sharp[[0, 6]]
     assert np.abs(seen.mean(0) - clip.blurred).max() <= 0.51
-    assert open_at(7, exposed) == ({0, 3, 6} if exposed == 3 else {0, 6})
-
-
-@pytest.mark.parametrize("subframes", [1, 2, 3, 6])
-@pytest.mark.parametrize("sevenths", [False, True])
-def test_sharp_frames_are_evenly_spaced_in_the_exposure(sevenths: bool, subframes: int) -> None:
-    shutter = Shutter(sevenths)
-    count = shutter.fit(subframes)
-    seen = shutter.times[shutter.instants(count)]
-    shown = shutter.frames(count)
-    assert np.allclose(seen[list(shown)], np.linspace(0, 1, 7))
-    assert np.allclose(np.diff(seen), 1 / 6 / count)
-    assert np.allclose(seen, 1 - seen[::-1])
-    if sevenths:  # each frame is the middle of its seventh, and the sevenths are the whole
-        assert np.allclose(seen.reshape(7, -1).mean(1), np.linspace(0, 1, 7))
-
-
-@pytest.mark.parametrize("sevenths", [False, True])
-def test_a_bend_goes_on_as_fast_however_many_instants_are_seen(sevenths: bool) -> None:
-    shutter = Shutter(sevenths)
-    bend = Bend(np.ones((GRID, GRID, 2), np.float32), 32.0)
-    layer = Layer(np.zeros((8, 8, 3), np.uint8), 1.0, None, np.stack([np.eye(3)] * len(shutter.times)), bend=bend)
-    for subframes in (1, 2, 6):
-        count = shutter.fit(subframes)
-        seen = shutter.during(layer, count)
-        assert seen.bend is not None
-        assert len(seen.motion) == len(shutter.times[shutter.instants(count)])
-        speed = seen.bend.displacement / np.ptp(shutter.times[shutter.instants(count)])
-        assert np.allclose(speed, 1 / np.ptp(shutter.times))
-
-
-def test_sevenths_smear_as_far_as_the_seven_frames_alone() -> None:
-    def width(sevenths: bool, subframes: int) -> float:
-        shutter = Shutter(sevenths)
-        return float(np.std(shutter.times[shutter.instants(shutter.fit(subframes))]) * np.sqrt(12))
-
-    comb = width(False, 1)
-    assert comb == pytest.approx(1.155, abs=0.001)
-    assert width(True, 1) == pytest.approx(comb)
-    assert width(True, 6) == pytest.approx(comb, rel=0.02)
-    assert width(False, 6) < 0.92 * comb
 
 
 def test_with_sevenths_too_lengths_are_from_first_frame_to_last(bank: PhotoBank) -> None:

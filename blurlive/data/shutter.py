@@ -39,10 +39,11 @@ class Shutter:
             return np.linspace(0, 1, (FRAMES - 1) * self.finest + 1)
         return ((np.arange(FRAMES * self.finest) + 0.5) / self.finest - 0.5) / (FRAMES - 1)
 
-    def fit(self, subframes: int) -> int:
-        """The number of instants per sharp frame that is nearest to ``subframes``: a seventh has a middle if it is
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Numbers of rendered instants per sharp frame that there may be, few to many: a seventh has a middle if it is
         odd."""
-        return {1: 1, 2: 3, 3: 3, 6: 5}[subframes] if self.sevenths else subframes
+        return (1, 3, 5) if self.sevenths else (1, 2, 3, 6)
 
     def instants(self, subframes: int) -> slice:
         """Which of the finest instants are rendered."""

@@ -1,9 +1,9 @@
 """Blur synthesis: a moving scene made of photos, its seven sharp frames, and the blurred photo that they average to.
 
 A scene is a background and a few cut-outs with soft edges, each a photo on a plane with a motion of its own.
-Frames are rendered at n times as many instants as there are sharp frames or so (:mod:`blurlive.data.shutter`); every
-n-th is one of the seven sharp frames and the mean of all, in linear light, is the blurred photo (Sec. 3: F is the
-average). ``n`` > 1 is a continuous exposure, ``n`` = 1 the plain average of seven.
+Every n-th instant that is rendered is one of the seven sharp frames (:mod:`blurlive.data.shutter`), and the mean of
+all, in linear light, is the blurred photo (Sec. 3: F is the average). ``n`` > 1 is a continuous exposure, ``n`` = 1 the
+plain average of seven.
 Averages of two or three frames are double exposures: what slow motion feeds back to G (Sec. 4.3), what stage 2 trains
 on.
 """
@@ -87,7 +87,7 @@ def synthesize(rng: np.random.Generator, bank: PhotoBank, size: int, spec: Scene
     length = 0.0 if rng.random() < spec.motion.still else mo.draw_length(rng, spec.motion)
     layers = _scene(rng, bank, size, length if averaged == 7 else length / 3, spec, shutter.times)
     reach = max(mo.extent(layer.motion, size) for layer in layers)
-    subframes = shutter.fit(_subframes(rng, reach, spec)) if averaged == 7 else 1
+    subframes = _subframes(rng, reach, spec, shutter) if averaged == 7 else 1
     moved = travel([shutter.during(layer, 1) for layer in layers], size)
     if not spec.backwards and moved[0].mean() < 0:
         layers = [backwards(layer) for layer in layers]
@@ -118,14 +118,14 @@ def synthesize_pair(rng: np.random.Generator, bank: PhotoBank, size: int, spec: 
     return Pair(first, last, travel(layers, size, at=0).astype(np.float32))
 
 
-def _subframes(rng: np.random.Generator, reach: float, spec: SceneSpec) -> int:
+def _subframes(rng: np.random.Generator, reach: float, spec: SceneSpec, shutter: Shutter) -> int:
     """Instants from one sharp frame to the next; without ghosts (steps under 1.5 pixels) where the odds ask for it."""
-    draw = rng.random()
+    draw, (one, few, *more) = rng.random(), shutter.counts
     if draw < spec.plain:
-        return 1
+        return one
     if draw < spec.plain + spec.half:
-        return 2
-    return next((n for n in (2, 3) if 2 * reach / 6 / n < 1.5), 6)
+        return few
+    return next((n for n in (few, *more[:-1]) if 2 * reach / 6 / n < 1.5), more[-1])
 
 
 def _scene(
