@@ -47,25 +47,6 @@ def test_half_precision_halves_the_file(tmp_path: Path) -> None:
     assert next(iter(weights.load(tmp_path / "half.safetensors")[0].parameters())).dtype == torch.float32
 
 
-def test_the_example_takes_means_and_carries_a_stage_over(tmp_path: Path) -> None:
-    files = [tmp_path / f"{name}.safetensors" for name in ("gram", "other", "old", "new", "out")]
-    nets = [random_net(seed=seed) for seed in range(4)]
-    for net, file in zip(nets, files, strict=False):
-        weights.save(net, file, {"stage": file.stem}, torch.float32)
-    gram, other, old, new, out = map(str, files)
-    script = [sys.executable, str(Path(__file__).parents[1] / "examples/mean_weights.py")]
-    subprocess.run([*script, gram, other, "--shift", old, new, "-o", out], check=True)
-    made, card = weights.load(out)
-    a, b, c, d = (net.state_dict() for net in nets)
-    for name, value in made.state_dict().items():
-        torch.testing.assert_close(value, (a[name] + b[name]) / 2 + d[name] - c[name], rtol=2e-3, atol=2e-3)  # fp16
-    assert card.about == {
-        "stage": "gram",
-        "mean_of": "gram.safetensors, other.safetensors",
-        "shifted": "old.safetensors to new.safetensors",
-    }
-
-
 def test_the_bundled_default_is_there_and_is_what_was_published() -> None:
     file = weights.find()
     assert file.stem == weights.DEFAULT
