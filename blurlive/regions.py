@@ -31,16 +31,18 @@ HOW = "not a region; give left,top,right,bottom in percent of the photo: 0,0,50,
 def box_of(text: str) -> Box:
     """Raises :class:`UsageError` for anything but four percentages that make a box."""
     try:
-        edges = [float(edge) for edge in text.split(",")]
+        left, top, right, bottom = map(float, text.split(","))
     except ValueError:
         raise UsageError(f"--flip {text}: {HOW}") from None
-    return box(edges)
+    return Box(left, top, right, bottom)
 
 
 def box(region: BoxLike) -> Box:
     """The box of four numbers. Raises :class:`UsageError` if they make none."""
     if isinstance(region, Box):
         return region
-    if len(region) != 4:
-        raise UsageError(f"--flip {','.join(f'{edge:g}' for edge in region)}: {HOW}")
-    return Box(*region)
+    try:
+        left, top, right, bottom = map(float, region)
+    except (TypeError, ValueError):  # one box where a list of them is asked for gives a number, a text its letters
+        raise UsageError(f"flip {region!r}: {HOW}") from None
+    return Box(left, top, right, bottom)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,8 +36,12 @@ def test_what_is_no_region_is_told_as_it_was_given(text: str) -> None:
 
 def test_a_region_is_named_by_text_or_numbers() -> None:
     assert box_of("0, 12.5,50,1e2") == box((0, 12.5, 50, 100)) == Box(0, 12.5, 50, 100)
-    with pytest.raises(UsageError, match="--flip 1,2,3"):
-        box([1, 2, 3])
+
+
+@pytest.mark.parametrize("flip", [(0, 0, 50, 100), "0,0,50,100", [(1, 2, 3)], [(0, 0, 50, "wide")], [None]])
+def test_what_is_no_list_of_regions_is_told_so(flip: Any, tiny_weights: Path) -> None:
+    with pytest.raises(UsageError, match=r"^flip .*: not a region; give left,top,right,bottom"):
+        blurlive.load(tiny_weights, "cpu", "fp32").extract(random_photo(32, 32), flip=flip)
 
 
 @settings(deadline=None, max_examples=40)
