@@ -17,7 +17,7 @@ from . import slowmo
 from .clips import Clip, Stream
 from .extractor import Extractor
 from .image import PhotoLike, load_photo
-from .regions import BoxLike, box
+from .regions import BoxLike, boxes_of
 
 
 def load(
@@ -50,7 +50,7 @@ class Model:
         Raises :class:`InputError` for what is no photo, :class:`UsageError` for what is no box, :class:`DeviceError` if
         memory does not suffice.
         """
-        regions = [box(region) for region in flip]
+        regions = boxes_of(flip)
         photo = load_photo(photo)
         frames, _ = slowmo.extract(self.extractor, photo.pixels, reverse=reverse, flip=regions)
         return Clip(frames, photo)
@@ -63,7 +63,7 @@ class Model:
 
         Raises as :meth:`extract`, and :class:`UsageError` for less than one round.
         """
-        count, regions = slowmo.frame_count(iters), [box(region) for region in flip]
+        count, regions = slowmo.frame_count(iters), boxes_of(flip)
         photo = load_photo(photo)
         frames = slowmo.slowmo(self.extractor, photo.pixels, iters, reverse=reverse, flip=regions)
         return Stream(frames, photo, count)

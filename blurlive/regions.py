@@ -26,6 +26,7 @@ class Box:
 BoxLike = Box | Sequence[float]
 """A :class:`Box` or its four numbers."""
 HOW = "not a region; give left,top,right,bottom in percent of the photo: 0,0,50,100 is its left half"
+HOW_MANY = "not a list of regions; give (left, top, right, bottom) in percent: [(0, 0, 50, 100)] is the left half"
 
 
 def box_of(text: str) -> Box:
@@ -37,12 +38,9 @@ def box_of(text: str) -> Box:
     return Box(left, top, right, bottom)
 
 
-def box(region: BoxLike) -> Box:
-    """The box of four numbers. Raises :class:`UsageError` if they make none."""
-    if isinstance(region, Box):
-        return region
+def boxes_of(flip: Sequence[BoxLike]) -> list[Box]:
+    """Every region as a box. Raises :class:`UsageError` for what is no list of boxes, such as one box by itself."""
     try:
-        left, top, right, bottom = map(float, region)
-    except (TypeError, ValueError):  # one box where a list of them is asked for gives a number, a text its letters
-        raise UsageError(f"flip {region!r}: {HOW}") from None
-    return Box(left, top, right, bottom)
+        return [region if isinstance(region, Box) else Box(*map(float, region)) for region in flip]
+    except (TypeError, ValueError):
+        raise UsageError(f"flip={flip!r}: {HOW_MANY}") from None

@@ -17,7 +17,7 @@ from blurlive.errors import UsageError
 from blurlive.models.generator import GeneratorConfig
 from blurlive.models.restorer import RestorerConfig
 from blurlive.orient import flipped
-from blurlive.regions import Box, box, box_of
+from blurlive.regions import Box, box_of, boxes_of
 from blurlive.weights import save
 
 from .conftest import random_net, random_photo
@@ -35,13 +35,17 @@ def test_what_is_no_region_is_told_as_it_was_given(text: str) -> None:
 
 
 def test_a_region_is_named_by_text_or_numbers() -> None:
-    assert box_of("0, 12.5,50,1e2") == box((0, 12.5, 50, 100)) == Box(0, 12.5, 50, 100)
+    left = Box(0, 12.5, 50, 100)
+    assert box_of("0, 12.5,50,1e2") == left
+    assert boxes_of([(0, 12.5, 50, 100), left]) == [left, left]
 
 
 @pytest.mark.parametrize("flip", [(0, 0, 50, 100), "0,0,50,100", [(1, 2, 3)], [(0, 0, 50, "wide")], [None]])
 def test_what_is_no_list_of_regions_is_told_so(flip: Any, tiny_weights: Path) -> None:
-    with pytest.raises(UsageError, match=r"^flip .*: not a region; give left,top,right,bottom"):
-        blurlive.load(tiny_weights, "cpu", "fp32").extract(random_photo(32, 32), flip=flip)
+    model = blurlive.load(tiny_weights, "cpu", "fp32")
+    for make in (model.extract, model.slowmo):
+        with pytest.raises(UsageError, match=re.escape(f"flip={flip!r}: not a list of regions; give (left, ")):
+            make(random_photo(32, 32), flip=flip)
 
 
 @settings(deadline=None, max_examples=40)

@@ -47,20 +47,6 @@ def test_half_precision_halves_the_file(tmp_path: Path) -> None:
     assert next(iter(weights.load(tmp_path / "half.safetensors")[0].parameters())).dtype == torch.float32
 
 
-def test_the_example_takes_the_mean_of_weights(tmp_path: Path) -> None:
-    files = [tmp_path / f"{name}.safetensors" for name in ("one", "other", "mean")]
-    nets = [random_net(seed=seed) for seed in range(2)]
-    for net, file in zip(nets, files, strict=False):
-        weights.save(net, file, {"stage": file.stem}, torch.float32)
-    script = Path(__file__).parents[1] / "examples/mean_weights.py"
-    subprocess.run([sys.executable, str(script), *map(str, files[:2]), "-o", str(files[2])], check=True)
-    made, card = weights.load(files[2])
-    one, other = (net.state_dict() for net in nets)
-    for name, value in made.state_dict().items():
-        torch.testing.assert_close(value, (one[name] + other[name]) / 2, rtol=1e-3, atol=1e-3)  # fp16
-    assert card.about == {"stage": "one", "mean_of": "one.safetensors, other.safetensors"}
-
-
 def test_the_bundled_default_is_there_and_is_what_was_published() -> None:
     file = weights.find()
     assert file.stem == weights.DEFAULT
