@@ -80,7 +80,7 @@ def train(
         for name, value in {**named, "device": device, "tensorboard": tensorboard or None}.items()
         if value is not None
     }
-    values |= dict(_setting(text) for text in set_ or [])
+    values |= dict(setting(text) for text in set_ or [])
     folder = out or Path("runs") / str(values.get("stage", "base"))
     if export:
         flags = {"--config": config is not None, "--resume": resume, "--dry-run": dry_run}
@@ -97,7 +97,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def setting(text: str) -> tuple[str, Any]:
     """Name and value of ``a.b=c``; c is TOML where it can be, else a string."""
     import tomllib
 

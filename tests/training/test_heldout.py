@@ -1,0 +1,35 @@
+"""benchmarks/heldout.py: what it prints is what training says of the same weights."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.heldout import main
+from blurlive import weights
+from blurlive.training.validation import validate, validation_set
+
+from ..conftest import random_net
+from .conftest import small
+
+
+@pytest.mark.parametrize("sharpened", [0.0, 1.0])
+def test_held_out_figures_are_those_of_training(
+    photos: Path,
+    tmp_path: Path,
+    sharpened: float,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "random.safetensors"
+    weights.save(random_net(), file, {})
+    given = {"data.validation": 8, "data.context": 0, "data.scene.camera.sharpened": sharpened}
+    settings = [part for key, value in given.items() for part in ("--set", f"{key}={value}")]
+    monkeypatch.setattr(sys, "argv", ["heldout.py", str(photos), "--weights", str(file), *settings])
+    main()
+    seen = capsys.readouterr().out.split()
+    config = small(photos, data__validation=8, data__context=0, data__scene={"camera": {"sharpened": sharpened}})
+    figures = validate(weights.load(file)[0].eval(), validation_set(config))
+    assert seen == [*(part for key, value in figures.items() for part in (key, f"{value:.2f}")), str(file)]
