@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--weights", action="append")
     options = parser.parse_args()
     for weights in options.weights or [None]:
-        extractor = Extractor(weights)
+        extractor = Extractor(weights, dtype="fp32")
         rows = [gains(extractor, source.load()) for source in find_clips(options.clips)]
         print(weights or extractor.card.file.stem)
         for (name, _), gain in zip(CASES, np.mean(rows, 0), strict=True):

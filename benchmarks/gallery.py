@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("gallery.jpg"))
     parser.add_argument("--weights")
     options = parser.parse_args()
-    extractor = Extractor(options.weights)
+    extractor = Extractor(options.weights, dtype="fp32")
     rows = [row(case, extractor) for case in CASES]
     sheet = Image.new("RGB", (rows[0].width, sum(r.height for r in rows)), "white")
     for place, strip in enumerate(rows):

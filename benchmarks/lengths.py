@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--weights")
     parser.add_argument("--instants", type=int, default=37, help="that a shift is averaged over")
     options = parser.parse_args()
-    extractor = Extractor(options.weights)
+    extractor = Extractor(options.weights, dtype="fp32")
     real = any(path.is_dir() for path in options.folder.iterdir())
     examples = clips(options.folder) if real else shifts(options.folder, options.instants)
     found = torch.cat([judged(extractor, photo, true) for photo, true in examples], 1)

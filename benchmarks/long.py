@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=704, help="of a scene, in pixels")
     options = parser.parse_args()
     ways = {"with": min(options.size, pyramid.SMALLEST), "without": options.size + 1}
-    extractor = Extractor(options.weights)
+    extractor = Extractor(options.weights, dtype="fp32")
     extractor.extract(np.zeros((options.size, options.size, 3), np.uint8))  # the first photo waits for memory
     for shortest, longest in CLASSES:
         spec = SceneSpec(MotionRange(shortest=shortest, longest=longest, still=0.0), exposures=(1.0, 0.0, 0.0))

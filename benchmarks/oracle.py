@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("clips", type=Path)
     parser.add_argument("--weights")
     options = parser.parse_args()
-    extractor, rows = Extractor(options.weights), []
+    extractor, rows = Extractor(options.weights, dtype="fp32"), []
     for source in find_clips(options.clips):
         clip = source.load()
         own = extractor.direction(clip.blurred)

@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--weights")
     options = parser.parse_args()
-    extractor = Extractor(options.weights)
+    extractor = Extractor(options.weights, dtype="fp32")
     photos = [middle(photo) for photo in PhotoBank(options.photos, "held-out").photos]
     rows = []
     for photo in photos:

@@ -95,7 +95,7 @@ def main() -> None:
     options = parser.parse_args()
     photo = load_photo(options.photo).pixels
     for weights in options.weights or [None]:
-        extractor = Extractor(weights)
+        extractor = Extractor(weights, dtype="fp32")
         print(weights or extractor.card.file.stem)
         print(*rows(extractor, photo, options.iters), sep="\n")
 

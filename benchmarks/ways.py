@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--weights")
     options = parser.parse_args()
-    extractor = Extractor(options.weights)
+    extractor = Extractor(options.weights, dtype="fp32")
     real = [judged(extractor, *one) for one in clips(options.clips)]
     made = [judged(extractor, *one) for one in scenes(options.photos, len(real))]
     for kind, rows in (("clips", real), ("synthesised", made)):
