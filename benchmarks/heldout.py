@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from blurlive import weights
 from blurlive.cli.train import setting
+from blurlive.errors import BlurliveError, DataError
 from blurlive.training.config import read_config
 from blurlive.training.validation import validate, validation_set
 
@@ -25,11 +27,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--weights", action="append")
-    parser.add_argument("--set", action="append", type=setting, default=[], metavar="KEY=VALUE")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
-    config = read_config(None, {**SETTINGS, **dict(options.set), "data.path": options.photos})
-    batches = validation_set(config)
-    for name in options.weights or [weights.DEFAULT]:
+    try:
+        judge(options.photos, options.weights or [weights.DEFAULT], dict(map(setting, options.set)))
+    except BlurliveError as error:
+        parser.error(str(error))
+
+
+def judge(photos: Path, names: list[str], changed: dict[str, Any]) -> None:
+    """Print one line for each of the weights. Raises :class:`BlurliveError` for what training refuses too, and where no
+    photo is held out."""
+    batches = validation_set(read_config(None, {**SETTINGS, **changed, "data.path": photos}))
+    if not batches:
+        raise DataError(f"{photos}: holds out no scene; give a folder of more photos, or data.validation of 8 or more")
+    for name in names:
         figures = validate(weights.load(name)[0].eval(), batches)
         print("  ".join(f"{key} {value:.2f}" for key, value in figures.items()), f" {name}", flush=True)
 

@@ -33,3 +33,15 @@ def test_held_out_figures_are_those_of_training(
     config = small(photos, data__validation=8, data__context=0, data__scene={"camera": {"sharpened": sharpened}})
     figures = validate(weights.load(file)[0].eval(), validation_set(config))
     assert seen == [*(part for key, value in figures.items() for part in (key, f"{value:.2f}")), str(file)]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"), [([], "holds out no scene"), (["--set", "seed"], "NAME=VALUE"), (["--set", "sed=1"], "sed")]
+)
+def test_what_cannot_be_judged_is_told_in_one_line(
+    more: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["heldout.py", str(tmp_path / "nowhere"), *more])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert told in capsys.readouterr().err.splitlines()[-1]
