@@ -24,6 +24,8 @@ TYPICAL = 0.04
 there as L1 would."""
 FAINTEST = 0.004
 """Error of a frame, a grey level, below which there is little left to learn."""
+SMALLEST = 1e-6
+"""Features below this size are of a picture without any: a share of nothing has no bound."""
 DARKEST = 1e-4
 """Values are kept above this before a tone curve, whose slope has no bound at black."""
 
@@ -126,6 +128,17 @@ def gram(features: Tensor, sharp_features: Tensor) -> Tensor:
     difference = gram_matrix(features) - gram_matrix(sharp_features)
     norms: Tensor = torch.linalg.matrix_norm(difference)
     return norms.mean()
+
+
+def relative(features: Tensor, sharp_features: Tensor) -> Tensor:
+    """Size of the difference as a share of the sharp one's size, the mean over a batch of tensors ``(N, ...)``.
+
+    Not of the paper. Features have units of their own: Eq. 7 says some 200 of a VGG16 where it says 0.005 of
+    derivatives (docs/recipe.md), so that no one weight suits both.
+    """
+    sizes = (features - sharp_features).float().flatten(1).norm(dim=1)
+    share: Tensor = sizes / sharp_features.float().flatten(1).norm(dim=1).clamp_min(SMALLEST)
+    return share.mean()
 
 
 def blur_cycle(blurred: Tensor, again: Tensor) -> Tensor:

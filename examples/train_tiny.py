@@ -45,8 +45,6 @@ def run(folder: Path, steps: int) -> dict[str, dict[str, tuple[float, float]]]:
     went, before = {}, {}
     for stage in ("base", "gram", "hepta"):
         values = {"stage": stage, "data.path": str(folder / "photos"), "steps": steps, **before}
-        if stage == "gram":
-            values["losses.gram"] = 20.0  # so that a run this short shows it
         config, place = read_config(SETTINGS, values), folder / stage
         clips = make_batch(open_source(config.data.path, config.data.scene), config.data.size, 32, (2**31,))
         first = Run(config, place).measure(clips)

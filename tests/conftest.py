@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image as Pillow
+from safetensors.torch import save_file
 
 from blurlive import weights
 from blurlive.extractor import Extractor
@@ -66,4 +67,15 @@ def random_photo(height: int, width: int, seed: int = 0) -> np.ndarray:
 def photo_file(tmp_path: Path) -> Path:
     file = tmp_path / "photo.png"
     Pillow.fromarray(random_photo(40, 56)).save(file)
+    return file
+
+
+def lpips_file(file: Path) -> Path:
+    """Random weights of the right names and shapes for LPIPS."""
+    torch.manual_seed(0)
+    sizes = {0: (64, 3, 11), 3: (192, 64, 5), 6: (384, 192, 3), 8: (256, 384, 3), 10: (256, 256, 3)}
+    weights = {f"features.{i}.weight": torch.randn(o, n, k, k) / 30 for i, (o, n, k) in sizes.items()}
+    weights |= {f"features.{i}.bias": torch.randn(o) / 10 for i, (o, _, _) in sizes.items()}
+    weights |= {f"lin{j}.model.1.weight": torch.rand(1, o, 1, 1) for j, (o, _, _) in enumerate(sizes.values())}
+    save_file(weights, file)
     return file

@@ -148,6 +148,22 @@ def test_gram_loss_has_a_finite_gradient_where_it_is_zero() -> None:
     assert torch.isfinite(features.grad).all()
 
 
+def test_a_relative_difference_has_no_units() -> None:
+    sharp = torch.tensor([[3.0, 4.0], [0.0, 2.0]])
+    seen = torch.tensor([[3.0, 9.0], [1.0, 2.0]])  # off by 5 of 5 and by 1 of 2
+    assert losses.relative(seen, sharp).item() == pytest.approx((1 + 0.5) / 2)
+    assert losses.relative(40_000 * seen, 40_000 * sharp).item() == pytest.approx((1 + 0.5) / 2)
+    assert losses.relative(sharp, sharp).item() == 0
+
+
+def test_a_relative_difference_has_a_finite_gradient_at_zero_and_beside_nothing() -> None:
+    features = torch.rand(2, 3, 3, requires_grad=True)
+    sharp = torch.stack([features.detach()[0], torch.zeros(3, 3)])
+    losses.relative(features, sharp).backward()
+    assert features.grad is not None
+    assert torch.isfinite(features.grad).all()
+
+
 def test_bicycle_by_hand() -> None:
     assert losses.blur_cycle(torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 0.5)).item() == pytest.approx(0.5)
     assert losses.frame_cycle(flat(0, 0, 0, 0, 0, 0, 0), flat(0, 0, 0.7, 0, 0, 0, 0)).item() == pytest.approx(0.1)

@@ -15,7 +15,15 @@ _EQ5 = {"content": 1.0, "perceptual": 1.0, "pair": 1.0, "adversarial": ALPHA, "c
 LOSSES: dict[str, dict[str, dict[str, float]]] = {
     "blurlive": {
         "base": {"frames": 1.0, "direction": 1.0},
-        "gram": {"frames": 1.0, "direction": 1.0, "triples": 1.0, "gram": 0.1},
+        # Shares, as features have units of their own: a VGG's Gram matrices differ by hundreds, those of derivatives by
+        # thousandths.
+        "gram": {
+            "frames": 1.0,
+            "direction": 1.0,
+            "triples": 1.0,
+            "relative_gram": 0.1,
+            "relative_perceptual": 0.3,
+        },
         "hepta": {"frames": 1.0, "direction": 1.0, "blur_cycle": 1.0, "frame_cycle": 1.0},
     },
     # Eq. 7 is "additional" (Sec. 3.2): alone, it would let go of colours and places. Eq. 8 stands alone (Sec. 3.3).

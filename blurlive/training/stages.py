@@ -7,7 +7,7 @@ functions of that pass. Only terms with a weight are asked, so a recipe pays for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -165,6 +165,14 @@ class GramPass(Pass):
         summands = [losses.gram(self._look(a), self._look(b)) for a, b in zip(self.got, self.wanted, strict=True)]
         return torch.stack(summands).mean() * len(losses.TRIPLES)
 
+    def relative_gram(self) -> Tensor:
+        """As :meth:`gram`, each difference a share of the sharp Gram matrix."""
+        return torch.stack([losses.relative(a, b) for a, b in self._grams()]).mean()
+
+    def _grams(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for got, wanted in zip(self.got, self.wanted, strict=True):
+            yield losses.gram_matrix(self._look(got)), losses.gram_matrix(self._look(wanted))
+
     def _look(self, frames: Tensor) -> Tensor:
         found = self.nets.look(frames.flatten(0, 1))
         return found.view(*frames.shape[:2], *found.shape[1:])
@@ -198,6 +206,12 @@ def _perceptual(p: Pass) -> Tensor:
     return losses.perceptual(p.nets.look(p.frames[:, losses.CENTRE]), p.nets.look(p.sharp[:, losses.CENTRE]))
 
 
+def _relative_perceptual(p: Pass) -> Tensor:
+    """As Eq. 1 has it of the centre frame, of one that is drawn, as a share of the sharp one's features."""
+    one = int(torch.randint(p.sharp.shape[1], (), generator=p.random))
+    return losses.relative(p.nets.look(p.frames[:, one]), p.nets.look(p.sharp[:, one]))
+
+
 def _flow(p: Pass) -> Tensor:
     first, last = p.frames[:, 0], p.frames[:, -1]
     return losses.cycle_flow(p.frames, p.sharp, p.nets.motion(first, last), p.nets.motion(last, first))
@@ -217,6 +231,7 @@ BASE: dict[str, Term] = {
     "direction": _direction,
     "content": lambda p: losses.content_pixel(p.frames, p.sharp),
     "perceptual": _perceptual,
+    "relative_perceptual": _relative_perceptual,
     "pair": lambda p: losses.pair(p.frames, p.sharp),
     "adversarial": lambda p: losses.adversarial(p.nets.judge(p.frames, learn=False)),
     "critic": _critic,
@@ -225,6 +240,7 @@ BASE: dict[str, Term] = {
 GRAM: dict[str, Term] = {
     **BASE,
     "gram": GramPass.gram,
+    "relative_gram": GramPass.relative_gram,
     "triples": lambda p: F.l1_loss(p.got, p.wanted),
 }
 HEPTA: dict[str, Term] = {
@@ -232,7 +248,15 @@ HEPTA: dict[str, Term] = {
     "blur_cycle": lambda p: losses.blur_cycle(p.blurred, p.again),
     "frame_cycle": lambda p: losses.frame_cycle(p.out, p.seven),
 }
-NEEDS = {"perceptual": "features", "gram": "features", "flow": "flow", "adversarial": "critic", "critic": "critic"}
+NEEDS = {
+    "perceptual": "features",
+    "relative_perceptual": "features",
+    "gram": "features",
+    "relative_gram": "features",
+    "flow": "flow",
+    "adversarial": "critic",
+    "critic": "critic",
+}
 """The part of :class:`Nets` without which a term is off."""
 
 

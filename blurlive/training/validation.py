@@ -43,7 +43,7 @@ def validate(net: Restorer, batches: list[Batch]) -> dict[str, float]:
     for batch in batches:
         batch = batch.to(next(net.parameters()).device)
         blurred, sharp = batch.blurred.float() / 255, batch.sharp.float() / 255
-        for name, frames in _candidates(net, blurred, batch.motion).items():
+        for name, frames in candidates(net, blurred, batch.motion).items():
             rows.setdefault(name, []).extend(_psnr(frames, sharp))
         if net.director is None:
             flipped = _psnr(net(blurred).flip(1), sharp)
@@ -52,7 +52,9 @@ def validate(net: Restorer, batches: list[Batch]) -> dict[str, float]:
     return {name: float(np.mean(np.array(row)[moving])) for name, row in rows.items()} if moving.any() else {}
 
 
-def _candidates(net: Restorer, blurred: Tensor, motion: Tensor) -> dict[str, Tensor]:
+def candidates(net: Restorer, blurred: Tensor, motion: Tensor) -> dict[str, Tensor]:
+    """Seven frames ``(N, 7, C, H, W)`` for each of the names of :func:`validate`, not clipped; ``motion`` is the
+    batch's."""
     repeated = blurred.unsqueeze(1).expand(-1, 7, -1, -1, -1)
     if net.director is None:
         return {"psnr": net(blurred), "blurred": repeated}
@@ -76,7 +78,7 @@ def sample_sheet(net: Restorer, batches: list[Batch]) -> Pillow.Image | None:
         return None
     batch = batches[0].to(next(net.parameters()).device)
     blurred, sharp = batch.blurred[:CLIPS].float() / 255, batch.sharp[:CLIPS].float() / 255
-    frames = _candidates(net, blurred, batch.motion[:CLIPS])["psnr"].clamp(0, 1)
+    frames = candidates(net, blurred, batch.motion[:CLIPS])["psnr"].clamp(0, 1)
     empty = torch.ones_like(blurred)
     rows = [[photo, *seven] for photo, seven in zip(blurred, frames, strict=True)]
     truths = [[blank, *seven] for blank, seven in zip(empty, sharp, strict=True)]

@@ -20,6 +20,7 @@ from blurlive.evaluation.protocol import Settings, Truth, score
 from blurlive.evaluation.report import describe
 from blurlive.evaluation.summary import headline
 
+from ..conftest import lpips_file
 from .conftest import HEIGHT, STEP, WIDTH, Fake, a_clip, rows_of, sharp
 
 
@@ -77,16 +78,6 @@ def test_without_opencv_flow_is_not_available(monkeypatch: pytest.MonkeyPatch) -
 def test_frames_of_another_size_are_refused() -> None:
     with pytest.raises(DataError, match=r"64x40.*64x48"):
         score("m", "", "g", sharp()[:, :40], Truth(a_clip()), Settings())
-
-
-def lpips_file(file: Path) -> Path:
-    torch.manual_seed(0)
-    sizes = {0: (64, 3, 11), 3: (192, 64, 5), 6: (384, 192, 3), 8: (256, 384, 3), 10: (256, 256, 3)}
-    weights = {f"features.{i}.weight": torch.randn(o, n, k, k) / 30 for i, (o, n, k) in sizes.items()}
-    weights |= {f"features.{i}.bias": torch.randn(o) / 10 for i, (o, _, _) in sizes.items()}
-    weights |= {f"lin{j}.model.1.weight": torch.rand(1, o, 1, 1) for j, (o, _, _) in enumerate(sizes.values())}
-    save_file(weights, file)
-    return file
 
 
 def alexnet() -> nn.Sequential:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.heldout import main
 from blurlive import weights
+from blurlive.evaluation.lpips import Lpips
 from blurlive.training.validation import validate, validation_set
 
-from ..conftest import random_net
+from ..conftest import lpips_file, random_net
 from .conftest import small
 
 
@@ -33,6 +36,22 @@ def test_held_out_figures_are_those_of_training(
     config = small(photos, data__validation=8, data__context=0, data__scene={"camera": {"sharpened": sharpened}})
     figures = validate(weights.load(file)[0].eval(), validation_set(config))
     assert seen == [*(part for key, value in figures.items() for part in (key, f"{value:.2f}")), str(file)]
+
+
+def test_lpips_is_that_of_the_same_sequences(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, judge = tmp_path / "random.safetensors", lpips_file(tmp_path / "alex.safetensors")
+    weights.save(random_net(), file, {})
+    given = ["--set", "data.validation=8", "--set", "data.context=0"]
+    monkeypatch.setattr(sys, "argv", ["heldout.py", str(photos), "--weights", str(file), "--lpips", str(judge), *given])
+    main()
+    said = dict(re.findall(r"lpips of (\w+) ([\d.]+)", capsys.readouterr().out))
+    (batch,) = validation_set(small(photos, data__validation=8, data__context=0, data__scene={}))
+    rows = [Lpips(judge)(one.expand_as(seven), seven) for one, seven in zip(batch.blurred, batch.sharp, strict=True)]
+    assert float(said["blurred"]) == pytest.approx(np.mean(rows), abs=1e-4)
+    assert set(said) == {"psnr", "psnr_exact", "blurred"}
+    assert len(set(said.values())) == 3
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,12 +18,13 @@ from blurlive.data.source import open_source
 from blurlive.errors import DataError
 from blurlive.losses import average
 from blurlive.models.director import stretched
+from blurlive.models.features import Derivatives
 from blurlive.models.flow import FlowConfig, FlowNet
 from blurlive.orient import oriented_like
 from blurlive.training.config import read_config
 from blurlive.training.nets import Nets
 from blurlive.training.run import Run
-from blurlive.training.stages import GramPass, HeptaPass, Pass, Settings
+from blurlive.training.stages import STAGES, GramPass, HeptaPass, Pass, Settings
 from blurlive.training.teachers import save_flow
 
 from .conftest import SMALL, finish, small, tensors
@@ -33,7 +35,11 @@ PAPER = {"recipe": "paper", "model.generator.widths": [8, 8, 8, 8], "features": 
 def test_three_tiny_stages_lower_their_losses(tmp_path: Path, example: ModuleType) -> None:
     example.make_photos(tmp_path / "photos")
     went = example.run(tmp_path, 60)
-    own = {"base": ("frames", "direction"), "gram": ("gram", "triples"), "hepta": ("blur_cycle", "frame_cycle")}
+    own = {
+        "base": ("frames", "direction"),
+        "gram": ("relative_gram", "triples"),
+        "hepta": ("blur_cycle", "frame_cycle"),
+    }
     for stage, names in own.items():
         for name in names:  # measured on the same clips, so that no luck of the draw is in it
             before, after = went[stage][name]
@@ -85,6 +91,31 @@ def test_both_players_learn_and_only_from_their_own_loss(tmp_path: Path, photos:
     assert moved == {"generator": True, "critic": False}
     run = adversarial_run(tmp_path, photos, {**losses, "adversarial": 0, "critic": 1})
     assert moved_by_one_step(run) == {"generator": False, "critic": True}
+
+
+@pytest.mark.parametrize("stage", ["base", "gram"])
+def test_relative_terms_say_the_same_however_large_features_are(tmp_path: Path, photos: Path, stage: str) -> None:
+    asked = ["relative_perceptual", *(["relative_gram"] if stage == "gram" else [])]
+    run = Run(small(photos, data__size=32, data__validation=0), tmp_path)
+    batch = next(run.batches(open_source(photos), workers=0))
+    assert isinstance(batch, Batch)
+    said = []
+    for scale in (1, 200):
+        features = torch.nn.Sequential(Derivatives(), Times(scale))
+        nets = dataclasses.replace(run.nets, features=features)
+        terms = STAGES[stage].step(nets, batch, 0, torch.Generator().manual_seed(0), asked, Settings(triples=2))
+        said.append([terms[name].item() for name in asked])
+    assert said[1] == pytest.approx(said[0], rel=1e-4)
+    assert min(said[0]) > 0
+
+
+class Times(torch.nn.Module):
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return features * self.factor
 
 
 def adversarial_run(folder: Path, photos: Path, losses: dict[str, int]) -> Run:
