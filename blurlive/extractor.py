@@ -105,7 +105,8 @@ class Extractor:
     def extract(self, photo: Image, field: Tensor | None = None) -> Image:
         """Seven frames ``(7, H, W, 3)`` uint8 in time order of a photo ``(H, W, 3)`` uint8 RGB, of the photo's size.
 
-        ``field`` replaces the photo's own direction field; ``-field`` plays it backwards.
+        ``field`` replaces the photo's own direction field; ``-field`` plays it backwards. Frames of a grey photo are
+        grey.
         Raises :class:`DeviceError` if memory does not suffice even for small tiles.
         """
         return self._frames(photo, self.direction(photo) if field is None else field)
@@ -115,19 +116,19 @@ class Extractor:
         canvas = _canvas(photo)
         half = None if field is None else self._half(photo, field, wanted)
         spread = None if field is None else spread_field(limited(field)[None])
-        frames = np.empty((FRAMES, *photo.shape), np.uint8)
+        frames, grey = np.empty((FRAMES, *photo.shape), np.uint8), is_grey(photo)
         if wanted is not None:
             frames[:] = photo
 
         def enlarge(window: Window, half: Half) -> None:
-            _put(frames, window.own, half.alone(self._tensor(canvas, window)[0], window.own))
+            _put(frames, window.own, half.alone(self._tensor(canvas, window)[0], window.own), grey)
 
         def generate(window: Window) -> None:
             blurred = self._tensor(canvas, window)
             sharp = crop(self.net(blurred, _in_halves(spread, window.seen))[0], window.inside)
             if half is not None:
                 sharp = half.mixed(sharp, crop(blurred[0], window.inside), window.own)
-            _put(frames, window.own, sharp)
+            _put(frames, window.own, sharp, grey)
 
         if half is not None:
             self._tiled(canvas, 0, partial(enlarge, half=half), half.used)
@@ -196,8 +197,16 @@ def _canvas(photo: Image) -> Image:
     return padded
 
 
-def _put(frames: Image, own: Area, sharp: Tensor) -> None:
-    """Round ``sharp (7, 3, h, w)`` on its device, and write what of it lies in ``frames (7, H, W, 3)``."""
+def is_grey(photo: Image) -> bool:
+    """Whether a photo ``(H, W, 3)`` has no colour at all."""
+    return bool((photo == photo[..., :1]).all())
+
+
+def _put(frames: Image, own: Area, sharp: Tensor, grey: bool) -> None:
+    """Round ``sharp (7, 3, h, w)`` on its device, its mean over colours if it has to be ``grey``, and write what of it
+    lies in ``frames (7, H, W, 3)``."""
+    if grey:  # the network, which knows colours only, is off by a level or so in each
+        sharp = sharp.mean(1, keepdim=True).expand_as(sharp)
     (top, bottom, left, right), (height, width) = own, frames.shape[1:3]
     rounded = sharp.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     frames[:, top:bottom, left:right] = rounded[:, : height - top, : width - left]

@@ -150,6 +150,18 @@ def test_tiles_agree_where_half_the_size_is_mixed_in(extractor: Extractor, tiny_
     assert (difference > 0).mean() < 1e-3
 
 
+@pytest.mark.parametrize("side", [48, SMALLEST + 30])
+def test_frames_of_a_grey_photo_are_grey(extractor: Extractor, side: int) -> None:
+    photo, field = random_photo(side, side), far_to_near(cells_of(side), cells_of(side))
+    grey = photo[..., :1].repeat(3, 2)
+    frames = extractor.extract(grey, field)
+    assert (frames == frames[..., :1]).all()
+    assert not (frames == grey).all()  # and something was done to it
+    grey[0, 0, 0] ^= 64  # one pixel of colour
+    coloured = extractor.extract(grey, field)
+    assert not (coloured == coloured[..., :1]).all()
+
+
 def test_the_opposite_field_is_the_opposite_at_half_the_size_too(extractor: Extractor) -> None:
     photo, field = random_photo(SMALLEST, SMALLEST), far_to_near(*[cells_of(SMALLEST)] * 2)
     small = halved(photo)
