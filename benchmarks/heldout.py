@@ -15,17 +15,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from blurlive import weights
 from blurlive.cli.train import setting
-from blurlive.data.dataset import Batch
 from blurlive.errors import BlurliveError, DataError
 from blurlive.evaluation.lpips import Lpips
-from blurlive.models.restorer import Restorer
 from blurlive.training.config import read_config
-from blurlive.training.validation import candidates, validate, validation_set
+from blurlive.training.validation import validate, validation_set
 
 SETTINGS = {"data.validation": 32, "data.context": 32}
 
@@ -51,22 +46,9 @@ def judge(photos: Path, names: list[str], changed: dict[str, Any], lpips: Lpips 
     if not batches:
         raise DataError(f"{photos}: holds out no scene; give a folder of more photos, or data.validation of 8 or more")
     for name in names:
-        net = weights.load(name)[0].eval()
-        said = [f"{key} {value:.2f}" for key, value in validate(net, batches).items()]
-        if lpips is not None:
-            said += [f"lpips of {key} {value:.4f}" for key, value in distances(net, batches, lpips).items()]
+        figures = validate(weights.load(name)[0].eval(), batches, lpips)
+        said = (f"{key} {value:.{4 if key.startswith('lpips') else 2}f}" for key, value in figures.items())
         print("  ".join(said), f" {name}", flush=True)
-
-
-@torch.inference_mode()
-def distances(net: Restorer, batches: list[Batch], lpips: Lpips) -> dict[str, float]:
-    """Mean LPIPS of each of the candidates."""
-    rows: dict[str, list[float]] = {}
-    for batch in batches:
-        for name, frames in candidates(net, batch.blurred.float() / 255, batch.motion).items():
-            for seven, truth in zip(frames.clamp(0, 1).mul(255).round().byte(), batch.sharp, strict=True):
-                rows.setdefault(name, []).extend(lpips(seven, truth))
-    return {name: float(np.mean(row)) for name, row in rows.items()}
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ class Extractor:
         canvas = _canvas(photo)
         half = None if field is None else self._half(photo, field, wanted)
         spread = None if field is None else spread_field(limited(field)[None])
-        frames, grey = np.empty((FRAMES, *photo.shape), np.uint8), is_grey(photo)
+        frames, grey = np.empty((FRAMES, *photo.shape), np.uint8), _is_grey(photo)
         if wanted is not None:
             frames[:] = photo
 
@@ -197,7 +197,7 @@ def _canvas(photo: Image) -> Image:
     return padded
 
 
-def is_grey(photo: Image) -> bool:
+def _is_grey(photo: Image) -> bool:
     """Whether a photo ``(H, W, 3)`` has no colour at all."""
     return bool((photo == photo[..., :1]).all())
 

@@ -7,7 +7,7 @@ functions of that pass. Only terms with a weight are asked, so a recipe pays for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -162,16 +162,17 @@ class GramPass(Pass):
 
     def gram(self) -> Tensor:
         """Eq. 7, scaled up to nine triples where fewer are drawn."""
-        summands = [losses.gram(self._look(a), self._look(b)) for a, b in zip(self.got, self.wanted, strict=True)]
-        return torch.stack(summands).mean() * len(losses.TRIPLES)
+        return torch.stack([losses.gram(a, b) for a, b in self.features]).mean() * len(losses.TRIPLES)
 
     def relative_gram(self) -> Tensor:
-        """As :meth:`gram`, each difference a share of the sharp Gram matrix."""
-        return torch.stack([losses.relative(a, b) for a, b in self._grams()]).mean()
+        """Mean over the triples drawn of the same difference as a share of the sharp Gram matrix."""
+        matrices = [(losses.gram_matrix(a), losses.gram_matrix(b)) for a, b in self.features]
+        return torch.stack([losses.relative(a, b) for a, b in matrices]).mean()
 
-    def _grams(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for got, wanted in zip(self.got, self.wanted, strict=True):
-            yield losses.gram_matrix(self._look(got)), losses.gram_matrix(self._look(wanted))
+    @cached_property
+    def features(self) -> list[tuple[Tensor, Tensor]]:
+        """Of each chosen triple, features ``(N, 3, C, h, w)`` of what G made and of the sharp frames."""
+        return [(self._look(got), self._look(wanted)) for got, wanted in zip(self.got, self.wanted, strict=True)]
 
     def _look(self, frames: Tensor) -> Tensor:
         found = self.nets.look(frames.flatten(0, 1))

@@ -46,7 +46,7 @@ def test_lpips_is_that_of_the_same_sequences(
     given = ["--set", "data.validation=8", "--set", "data.context=0"]
     monkeypatch.setattr(sys, "argv", ["heldout.py", str(photos), "--weights", str(file), "--lpips", str(judge), *given])
     main()
-    said = dict(re.findall(r"lpips of (\w+) ([\d.]+)", capsys.readouterr().out))
+    said = dict(re.findall(r"lpips_(\w+) ([\d.]+)", capsys.readouterr().out))
     (batch,) = validation_set(small(photos, data__validation=8, data__context=0, data__scene={}))
     rows = [Lpips(judge)(one.expand_as(seven), seven) for one, seven in zip(batch.blurred, batch.sharp, strict=True)]
     assert float(said["blurred"]) == pytest.approx(np.mean(rows), abs=1e-4)
