@@ -59,7 +59,7 @@ def options(
 
 def main() -> None:
     """Run the command line and exit. A bug shows its traceback (exit code 1); everything else is one line."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that half-written files are removed
+    signal.signal(signal.SIGTERM, _stop)
     try:
         app()
     except ModuleNotFoundError as error:
@@ -75,6 +75,14 @@ def main() -> None:
         _fail(OutputError(f"cannot write to standard output or a temporary file ({reason(error)}); free some space"))
     except BlurliveError as error:
         _fail(error)
+
+
+def _stop(*_: object) -> NoReturn:
+    """Exit by unwinding, so that half-written files are removed. Who stops a whole group of processes also stops those
+    that make training data: torch has a say when one of them dies, which is no news any more."""
+    if hasattr(signal, "SIGCHLD"):
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+    sys.exit(143)
 
 
 def _fail(error: BlurliveError) -> NoReturn:

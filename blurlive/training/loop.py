@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ..data.source import open_source
-from ..errors import OutputError
+from ..devices import is_out_of_memory
+from ..errors import DataError, DeviceError, OutputError
 from . import checkpoint
 from .board import Board
 from .config import TrainConfig
@@ -35,15 +36,31 @@ def train(
     stopped.
 
     Raises :class:`OutputError` if the folder holds a run and ``resume`` is not set, :class:`DataError` if the data
-    cannot be used, the loss is not finite or the disk is full, :class:`ConfigError`, :class:`WeightsError`.
+    cannot be used, the loss is not finite, the disk is full or a process that makes data was killed,
+    :class:`DeviceError` if memory runs out, :class:`ConfigError`, :class:`WeightsError`.
     """
     if not resume and (folder / checkpoint.NAME).exists():
         raise OutputError(f"{folder}: holds a run already; go on with --resume, or give another folder with --out")
     ranks = join(config.device)
     try:
         yield from _train(config, folder, ranks, resume, say or (lambda _: None))
+    except (RuntimeError, MemoryError) as error:
+        _explain(error, folder)
+        raise
     finally:
         leave()
+
+
+def _explain(error: Exception, folder: Path) -> None:
+    """Raise what the machine did to the run, in one line, if that is what ``error`` says."""
+    kept = f"go on from {folder} with --resume" if (folder / checkpoint.NAME).exists() else "no checkpoint was due yet"
+    if "DataLoader worker" in str(error):  # torch raises it in the midst of anything, whenever a worker dies
+        raise DataError(
+            f"{folder}: a process that makes sequences was killed, most often for want of (shared) memory; {kept}; "
+            "--set data.workers=0 does without such processes"
+        ) from error
+    if is_out_of_memory(error):
+        raise DeviceError(f"{folder}: out of memory; {kept}, or start anew with a smaller data.batch") from error
 
 
 def _train(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from .conftest import blurlive, one_line, save_photo
+from .conftest import ENV, blurlive, one_line, save_photo
 
 TINY = Path(__file__).parents[2] / "examples/tiny.toml"
 
@@ -24,6 +28,19 @@ def test_clips_are_synthesised(photos: Path) -> None:
     made = blurlive("synthesize", "photos", "-o", "clips", "--count", 2, "--size", 32, "--plain", cwd=photos)
     assert (made.returncode, made.stdout.split()) == (0, ["clips/0001", "clips/0002"]), made.stderr
     assert len(list((photos / "clips/0002/sharp").iterdir())) == 7
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="this system has no groups of processes")
+def test_a_run_and_its_workers_are_stopped_together(photos: Path) -> None:
+    asked = ["train", "--config", TINY, "--data", "photos", "--out", "run", "--steps", "9999", "--set", "log_every=1"]
+    command = [sys.executable, "-m", "blurlive", *map(str, asked), "--set", "data.workers=2"]
+    process = subprocess.Popen(command, cwd=photos, env=ENV, stderr=subprocess.PIPE, start_new_session=True)
+    assert process.stderr is not None
+    seen = next((line for line in process.stderr if line.startswith(b"2/9999")), b"")
+    assert seen, "it trains"
+    os.killpg(process.pid, signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, b"Traceback" in errors) == (143, False), errors
 
 
 def test_a_run_is_asked_for_trained_and_gone_on_with(photos: Path) -> None:

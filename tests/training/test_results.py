@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
+import signal
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +18,10 @@ from safetensors.torch import save_file
 
 from blurlive import weights
 from blurlive.cli import train as cli
+from blurlive.data.dataset import Batch
+from blurlive.data.source import Source
 from blurlive.errors import ConfigError, DataError, DeviceError, OutputError, UsageError
-from blurlive.training import checkpoint
+from blurlive.training import checkpoint, run
 from blurlive.training.config import read_config
 from blurlive.training.director import train_director
 from blurlive.training.export import export
@@ -42,6 +47,39 @@ def test_export_on_demand(tmp_path: Path, photos: Path) -> None:
     assert str(tmp_path) not in json.dumps(card.about)
     stored = tensors(tmp_path)
     assert torch.allclose(net.generator.stem.weight, stored["ema.generator.stem.weight"], atol=1e-3)
+
+
+@pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="a worker would not see the patch")
+def test_a_worker_that_is_killed_is_told_in_one_line(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = run.make_batch
+
+    def killed(source: Source, size: int, count: int, key: tuple[int, ...]) -> Batch:
+        if key[1] == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return made(source, size, count, key)
+
+    monkeypatch.setattr(run, "make_batch", killed)
+    config = small(photos, log_every=1, data__workers=1)
+    with pytest.raises(DataError, match=r"a process that makes sequences was killed.*data\.workers=0"):
+        finish(config, tmp_path)
+    monkeypatch.undo()
+    assert finish(config, tmp_path, resume=(tmp_path / checkpoint.NAME).exists())[-1].step == 4
+
+
+def test_memory_that_runs_out_is_told_in_one_line(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> dict[str, float]:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    reports = train(small(photos, log_every=1), tmp_path)
+    assert next(reports).step == 1
+    assert next(reports).step == 2  # the checkpoint of the first has been written by now
+    monkeypatch.setattr(run.Run, "advance", full)
+    with pytest.raises(DeviceError, match=rf"{tmp_path}: out of memory; go on from {tmp_path} with --resume"):
+        next(reports)
 
 
 def test_nothing_held_out_is_said(tmp_path: Path, example: ModuleType) -> None:
