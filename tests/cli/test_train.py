@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
+from blurlive.training import checkpoint
 
 from .conftest import ENV, blurlive, one_line, save_photo
 
@@ -31,16 +34,29 @@ def test_clips_are_synthesised(photos: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="this system has no groups of processes")
-def test_a_run_and_its_workers_are_stopped_together(photos: Path) -> None:
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("minutes", [0, 60])
+def test_a_run_and_its_workers_are_stopped_together(
+    photos: Path, sign: signal.Signals, code: int, minutes: int
+) -> None:
     asked = ["train", "--config", TINY, "--data", "photos", "--out", "run", "--steps", "9999", "--set", "log_every=1"]
-    command = [sys.executable, "-m", "blurlive", *map(str, asked), "--set", "data.workers=2"]
+    settings = ["--set", "data.workers=2", "--set", f"save_minutes={minutes}"]
+    command = [sys.executable, "-m", "blurlive", *map(str, asked), *settings]
     process = subprocess.Popen(command, cwd=photos, env=ENV, stderr=subprocess.PIPE, start_new_session=True)
     assert process.stderr is not None
     seen = next((line for line in process.stderr if line.startswith(b"2/9999")), b"")
     assert seen, "it trains"
-    os.killpg(process.pid, signal.SIGTERM)
+    os.killpg(process.pid, sign)
     _, errors = process.communicate(timeout=60)
-    assert (process.returncode, b"Traceback" in errors) == (143, False), errors
+    assert (process.returncode, b"Traceback" in errors) == (code, False), errors
+    kept = re.search(
+        r"^run: stopped; step (\d+) is kept, go on with: blurlive train --resume --out run$", errors.decode(), re.M
+    )
+    if minutes:
+        assert b"run: stopped before its first checkpoint (save_minutes: 60)\n" in errors
+    else:
+        assert kept, errors
+        assert int(kept[1]) == checkpoint.step_of(checkpoint.read_about(photos / "run")) >= 1
 
 
 def test_a_run_is_asked_for_trained_and_gone_on_with(photos: Path) -> None:
