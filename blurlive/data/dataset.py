@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Generic, TypeVar
@@ -107,6 +108,8 @@ def loader(stream: Stream[Item], workers: int) -> Iterator[Item]:
 
 
 def _stand_back(_worker: int) -> None:
-    """Let the training process go first: where cores are few, each of its threads waits for the slowest."""
+    """Let the training process go first: where cores are few, each of its threads waits for the slowest. Ctrl-C is its
+    business too: it ends the workers, which would each show a traceback of their own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(WORKER_NICE)

@@ -48,6 +48,7 @@ class Run:
         torch.manual_seed(config.seed)
         torch.set_flush_denormal(True)
         self.config, self.folder, self.step = config, folder, 0
+        self.values = as_values(config)  # once: a signal that came in the midst of it would be pydantic's error
         self.ranks = ranks or Ranks()
         self.net = _placed(_start(config, fresh), self.ranks)
         self.ema = copy.deepcopy(self.net).requires_grad_(False)
@@ -92,7 +93,7 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all. Raises :class:`DataError`, as :func:`checkpoint.save` does."""
-        facts = {"step": self.step, "config": as_values(self.config), "world": self.ranks.world, "used": self.used}
+        facts = {"step": self.step, "config": self.values, "world": self.ranks.world, "used": self.used}
         about = {name: json.dumps(fact) for name, fact in facts.items()}
         checkpoint.save(self.folder, self._stored(), self.optimizers, about)
 

@@ -48,7 +48,7 @@ def test_a_run_and_its_workers_are_stopped_together(
     assert seen, "it trains"
     os.killpg(process.pid, sign)
     _, errors = process.communicate(timeout=60)
-    assert (process.returncode, b"Traceback" in errors) == (code, False), errors
+    assert (process.returncode, b"DataLoader worker" in errors) == (code, False), errors  # torch says so of the dead
     kept = re.search(
         r"^run: stopped; step (\d+) is kept, go on with: blurlive train --resume --out run$", errors.decode(), re.M
     )
