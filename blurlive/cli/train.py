@@ -8,7 +8,6 @@ blurlive train --stage hepta --data GOPRO_Large_all/train --out runs/hepta --ini
 from __future__ import annotations
 
 import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -146,6 +145,7 @@ def _show(settings: TrainConfig) -> None:
 
 
 def _run(settings: TrainConfig, folder: Path, resume: bool, quiet: bool) -> None:
+    from ..training.checkpoint import kept
     from ..training.loop import train as loop
     from ..weights import EXPORTED
 
@@ -155,24 +155,10 @@ def _run(settings: TrainConfig, folder: Path, resume: bool, quiet: bool) -> None
                 progress.show(report)
     except (KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM
         if not quiet:
-            typer.echo(printable(_kept(folder, settings)), err=True)
+            typer.echo(printable(f"{folder}: stopped; {kept(folder)}"), err=True)
         raise
     if not quiet:
         tell_path(folder / EXPORTED)
-
-
-def _kept(folder: Path, settings: TrainConfig) -> str:
-    """What is left of a run that was stopped, in one line."""
-    from ..errors import DataError
-    from ..training import checkpoint
-
-    try:
-        step = checkpoint.step_of(checkpoint.read_about(folder))
-    except DataError:
-        return f"{folder}: stopped before its first checkpoint (save_minutes: {settings.save_minutes:g})"
-    return (
-        f"{folder}: stopped; step {step} is kept, go on with: blurlive train --resume --out {shlex.quote(str(folder))}"
-    )
 
 
 class _Progress:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from types import TracebackType
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -108,8 +110,16 @@ def loader(stream: Stream[Item], workers: int) -> Iterator[Item]:
 
 
 def _stand_back(_worker: int) -> None:
-    """Let the training process go first: where cores are few, each of its threads waits for the slowest. Ctrl-C is its
-    business too: it ends the workers, which would each show a traceback of their own."""
+    """Let the training process go first: where cores are few, each of its threads waits for the slowest. Stopping is
+    its business too: Ctrl-C is for it alone, and a batch that it no longer takes is no news."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGPIPE"):  # multiprocessing would show a traceback of the broken pipe
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    sys.excepthook = _unless_unwanted
     if hasattr(os, "nice"):
         os.nice(WORKER_NICE)
+
+
+def _unless_unwanted(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if not issubclass(kind, ConnectionError):
+        sys.__excepthook__(kind, error, trace)

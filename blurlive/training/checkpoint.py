@@ -7,6 +7,7 @@ configuration as JSON. No loader state: batches are functions of (seed, step, ra
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -109,6 +110,15 @@ def _sound(metadata: Mapping[str, str]) -> bool:
         return all(isinstance(json.loads(metadata[name]), kinds[name]) for name in kinds if name in metadata)
     except ValueError:
         return False
+
+
+def kept(folder: Path) -> str:
+    """What is left of a run that ended before its last step, and the command that goes on from there: for messages."""
+    try:
+        step = step_of(read_about(folder))
+    except DataError:
+        return "no checkpoint was due yet (every save_minutes)"
+    return f"step {step} is kept, go on with: blurlive train --resume --out {shlex.quote(str(folder))}"
 
 
 def step_of(about: Mapping[str, str]) -> int:

@@ -53,14 +53,15 @@ def train(
 
 def _explain(error: Exception, folder: Path) -> None:
     """Raise what the machine did to the run, in one line, if that is what ``error`` says."""
-    kept = f"go on from {folder} with --resume" if (folder / checkpoint.NAME).exists() else "no checkpoint was due yet"
     if "DataLoader worker" in str(error):  # torch raises it in the midst of anything, whenever a worker dies
         raise DataError(
-            f"{folder}: a process that makes sequences was killed, most often for want of (shared) memory; {kept}; "
-            "--set data.workers=0 does without such processes"
+            f"{folder}: a process that makes sequences was killed, most often for want of (shared) memory; "
+            f"--set data.workers=0 does without such processes; {checkpoint.kept(folder)}"
         ) from error
     if is_out_of_memory(error):
-        raise DeviceError(f"{folder}: out of memory; {kept}, or start anew with a smaller data.batch") from error
+        raise DeviceError(
+            f"{folder}: out of memory; a run with a smaller data.batch needs less; {checkpoint.kept(folder)}"
+        ) from error
 
 
 def _train(
