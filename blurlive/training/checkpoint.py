@@ -117,7 +117,7 @@ def kept(folder: Path) -> str:
     try:
         step = step_of(read_about(folder))
     except DataError:
-        return "no checkpoint was due yet (every save_minutes)"
+        return "no checkpoint to go on from (one is due every save_minutes)"
     return f"step {step} is kept, go on with: blurlive train --resume --out {shlex.quote(str(folder))}"
 
 

@@ -54,7 +54,7 @@ def test_a_run_and_its_workers_are_stopped_together(
         r"^run: stopped; step (\d+) is kept, go on with: blurlive train --resume --out run$", errors.decode(), re.M
     )
     if minutes:
-        assert b"run: stopped; no checkpoint was due yet (every save_minutes)\n" in errors
+        assert b"run: stopped; no checkpoint to go on from (one is due every save_minutes)\n" in errors
     else:
         assert kept, errors
         assert int(kept[1]) == checkpoint.step_of(checkpoint.read_about(photos / "run")) >= 1
