@@ -19,6 +19,8 @@ except ImportError:  # Windows: nothing is locked there, and nothing swept
 
 HIDDEN = ".blurlive-"
 """Names of temporary folders start with this; eight hexadecimal digits follow."""
+_held: set[int] = set()
+"""Locks of this process."""
 
 
 @contextmanager
@@ -34,9 +36,10 @@ def workshop(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process of ours works in ``folder``."""
-    lock = _lock(folder, wait=True)
+def alone(place: Path, *, wait: bool = True) -> Iterator[None]:
+    """Wait until no other process of ours works in ``place``, a folder or a file. Raises :class:`BlockingIOError` if
+    one does and this is not to ``wait``. Where nothing can be locked, there is nothing to wait for."""
+    lock = _lock(place, wait=wait)
     try:
         yield
     finally:
@@ -59,10 +62,11 @@ def _sweep(folder: Path) -> None:
     """Remove what killed processes left behind, once a run: a lock ends with its process, however that ends."""
     with suppress(OSError):
         for left in [path for path in folder.iterdir() if _is_ours(path.name)]:
-            lock = _lock(left, wait=False)
-            if lock is not None:
-                shutil.rmtree(left, ignore_errors=True)
-                _unlock(lock)
+            with suppress(OSError):  # its process lives
+                lock = _lock(left, wait=False)
+                if lock is not None:
+                    shutil.rmtree(left, ignore_errors=True)
+                    _unlock(lock)
 
 
 def _is_ours(name: str) -> bool:
@@ -70,19 +74,36 @@ def _is_ours(name: str) -> bool:
     return re.fullmatch(re.escape(HIDDEN) + "[0-9a-f]{8}", name) is not None
 
 
-def _lock(folder: Path, *, wait: bool) -> int | None:
-    """Lock a folder against other processes; None where it is locked already (unless ``wait``) or cannot be."""
+def _lock(place: Path, *, wait: bool) -> int | None:
+    """Lock a folder or a file against other processes; None where that cannot be done. Raises
+    :class:`BlockingIOError` where another has locked it, unless it is to ``wait``."""
     if fcntl is None:
         return None
-    lock = os.open(folder, os.O_RDONLY)
+    lock = os.open(place, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:  # held by another, or a network disk without locks
+    except BlockingIOError:
+        os.close(lock)
+        raise
+    except OSError:  # a network disk without locks
         os.close(lock)
         return None
+    _held.add(lock)
     return lock
 
 
 def _unlock(lock: int | None) -> None:
-    if lock is not None:
+    if lock in _held:  # not so in a forked child, for which another file may have the number by now
+        _held.remove(lock)
+        fcntl.flock(lock, fcntl.LOCK_UN)  # a child forked just now may not have closed its copy yet
         os.close(lock)
+
+
+def _let_go() -> None:
+    """Close what a fork has inherited: a lock is its parent's, and would outlive it in a child."""
+    while _held:
+        os.close(_held.pop())
+
+
+if fcntl is not None:
+    os.register_at_fork(after_in_child=_let_go)

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from ..data.source import open_source
+from ..data.source import Source, open_source
 from ..devices import is_out_of_memory
 from ..errors import DataError, DeviceError, OutputError
+from ..workshop import alone
 from . import checkpoint
 from .board import Board
 from .config import TrainConfig
 from .export import export
-from .journal import Journal, Report
+from .journal import Journal, Report, on_disk
 from .ranks import Ranks, join, leave
 from .run import Run
 from .validation import PART, sample_sheet, validate, validation_set
+
+LOCK = ".lock"
+"""An empty file in a run's folder, locked for as long as a process trains into it."""
 
 
 def train(
@@ -35,9 +40,9 @@ def train(
     them. ``say`` is told what the run found and uses. With ``resume`` the run in the folder goes on as if it had never
     stopped.
 
-    Raises :class:`OutputError` if the folder holds a run and ``resume`` is not set, :class:`DataError` if the data
-    cannot be used, the loss is not finite, the disk is full or a process that makes data was killed,
-    :class:`DeviceError` if memory runs out, :class:`ConfigError`, :class:`WeightsError`.
+    Raises :class:`OutputError` if the folder holds a run and ``resume`` is not set, or if another process trains into
+    it now, :class:`DataError` if the data cannot be used, the loss is not finite, the disk is full or a process that
+    makes data was killed, :class:`DeviceError` if memory runs out, :class:`ConfigError`, :class:`WeightsError`.
     """
     if not resume and (folder / checkpoint.NAME).exists():
         raise OutputError(f"{folder}: holds a run already; go on with --resume, or give another folder with --out")
@@ -70,10 +75,35 @@ def _train(
     data = config.data
     source = open_source(data.path, data.scene, "train", kind=data.kind, crops=data.crops, size=data.side)
     run = Run(config, folder, ranks, fresh=not resume)
+    with _sole(folder, ranks):
+        yield from _run(run, source, resume, say)
+
+
+@contextmanager
+def _sole(folder: Path, ranks: Ranks) -> Iterator[None]:
+    """Keep other runs out of ``folder``: each would replace what the other writes. The leading process speaks for all
+    of a run."""
+    with ExitStack() as stack:
+        if ranks.leads:
+            with on_disk(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / LOCK).touch()
+                try:
+                    stack.enter_context(alone(folder / LOCK, wait=False))
+                except BlockingIOError:
+                    raise OutputError(
+                        f"{folder}: another process trains into it; let it end or stop it, or give another folder "
+                        "with --out"
+                    ) from None
+        yield
+
+
+def _run(run: Run, source: Source, resume: bool, say: Callable[[str], None]) -> Iterator[Report]:
+    config = run.config
     if resume:
         run.resume()
     keeper = _Keeper(run)
-    for note in (f"data: {source.kind} in {data.path}", *run.notes(), *keeper.notes()):
+    for note in (f"data: {source.kind} in {config.data.path}", *run.notes(), *keeper.notes()):
         say(note)
     batches = run.batches(source)
     watch = _Watch(run)
@@ -86,8 +116,8 @@ def _train(
             yield report
             watch.restart()
         keeper.save(last)
-    if ranks.leads:
-        export(folder, licence=config.licence)  # a run that was finished before has another in its checkpoint
+    if run.ranks.leads:
+        export(run.folder, licence=config.licence)  # a run that was finished before has another in its checkpoint
 
 
 class _Watch:

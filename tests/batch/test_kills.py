@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -100,6 +101,36 @@ def test_what_dead_processes_left_is_swept_up_and_the_living_are_left_alone(tmp_
         assert set(tmp_path.iterdir()) == {live, other, mine}
     workshop._unlock(lock)
     assert set(tmp_path.iterdir()) == {live, other}, "what only begins like ours is somebody else's"
+
+
+FORKED = """
+import os, signal, sys, time
+from pathlib import Path
+from blurlive.workshop import alone
+with alone(Path(sys.argv[1])):
+    if os.fork():
+        time.sleep(60)
+    os.write(1, b"%d\\n" % os.getpid())
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(workshop.fcntl is None, reason="needs locks and forks")
+def test_a_lock_ends_with_its_process_whatever_that_has_forked(tmp_path: Path) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", FORKED, str(tmp_path)], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    try:
+        with pytest.raises(BlockingIOError), workshop.alone(tmp_path, wait=False):
+            pass
+        parent.kill()
+        parent.wait()
+        os.kill(child, 0)  # it lives
+        with workshop.alone(tmp_path, wait=False):
+            pass
+    finally:
+        os.kill(child, signal.SIGKILL)
+        parent.stdout.close()
 
 
 @pytest.mark.parametrize("format", ["gif", "frames"])

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from blurlive import workshop
 from blurlive.errors import ConfigError, DataError, OutputError
 from blurlive.training import checkpoint
 from blurlive.training.config import stored_config, to_toml
@@ -98,6 +99,21 @@ def test_a_run_is_not_overwritten(tmp_path: Path, photos: Path) -> None:
     finish(small(photos, steps=1), tmp_path)
     with pytest.raises(OutputError, match="--resume"):
         finish(small(photos, steps=1), tmp_path)
+
+
+@pytest.mark.skipif(workshop.fcntl is None, reason="needs locks")
+def test_two_processes_do_not_train_into_one_folder(tmp_path: Path, photos: Path) -> None:
+    going = train(small(photos, log_every=1), tmp_path)
+    next(going)  # nothing is saved yet
+    kept = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(OutputError, match="another process trains into it"):
+        finish(small(photos), tmp_path)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == kept
+    next(going)
+    with pytest.raises(OutputError, match="another process trains into it"):
+        finish(small(photos, steps=9), tmp_path, resume=True)
+    assert [report.step for report in going] == [3, 4]
+    assert finish(small(photos, steps=5), tmp_path, resume=True)[-1].step == 5
 
 
 def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(tmp_path: Path, photos: Path) -> None:
