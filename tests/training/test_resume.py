@@ -54,7 +54,9 @@ def start(script: Path, *arguments: object, processes: int = 1) -> int:
     ]
     command = [sys.executable, *(many if processes > 1 else []), str(script), *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, env=environment, capture_output=True, timeout=240, check=False).returncode
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=240, check=False)
+    print(done.stderr.decode())  # pytest shows it where the test fails
+    return done.returncode
 
 
 @pytest.mark.parametrize("processes", [1, 2])
