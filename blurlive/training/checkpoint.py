@@ -30,7 +30,6 @@ def save(
 ) -> None:
     """Write ``folder/checkpoint.safetensors`` whole or not at all. ``about`` holds strings (JSON where they are
     more). Raises :class:`DataError` if the disk refuses, or if a number is not finite: the one before is worth more."""
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"{name}.{key}": value for name, net in nets.items() for key, value in net.state_dict().items()}
     for name, optimizer in optimizers.items():
         for index, entries in optimizer.state_dict()["state"].items():

@@ -41,7 +41,6 @@ class Journal:
     def __init__(self, folder: Path, step: int) -> None:
         self.folder = folder
         with on_disk(folder):
-            folder.mkdir(parents=True, exist_ok=True)
             self.rows = [row for row in _rows(folder / METRICS) if row["step"] <= step]
             with replaced_whole(folder / METRICS) as part:
                 part.write_text("".join(json.dumps(row) + "\n" for row in self.rows))

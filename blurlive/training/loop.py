@@ -81,8 +81,8 @@ def _train(
 
 @contextmanager
 def _sole(folder: Path, ranks: Ranks) -> Iterator[None]:
-    """Keep other runs out of ``folder``: each would replace what the other writes. The leading process speaks for all
-    of a run."""
+    """Make ``folder`` and keep other runs out of it: each would replace what the other writes. The leading process
+    speaks for all of a run."""
     with ExitStack() as stack:
         if ranks.leads:
             with on_disk(folder):
