@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image as Pillow
 
 from ..errors import ConfigError
-from .journal import Report, on_disk
+from .checkpoint import on_disk
+from .journal import Report
 
 FOLDER = "tensorboard"
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ..errors import DataError, reason
+from ..errors import DataError, OutputError, reason
 from ..files import replaced_whole
 
 NAME = "checkpoint.safetensors"
@@ -29,7 +30,8 @@ def save(
     folder: Path, nets: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], about: dict[str, str]
 ) -> None:
     """Write ``folder/checkpoint.safetensors`` whole or not at all. ``about`` holds strings (JSON where they are
-    more). Raises :class:`DataError` if the disk refuses, or if a number is not finite: the one before is worth more."""
+    more). Raises :class:`OutputError` if the disk refuses, :class:`DataError` if a number is not finite: the one before
+    is worth more."""
     tensors = {f"{name}.{key}": value for name, net in nets.items() for key, value in net.state_dict().items()}
     for name, optimizer in optimizers.items():
         for index, entries in optimizer.state_dict()["state"].items():
@@ -41,12 +43,18 @@ def save(
 
 
 def write_whole(file: Path, tensors: Mapping[str, Tensor], about: dict[str, str]) -> None:
-    """Save tensors and metadata, whole or not at all. Raises :class:`DataError` if the disk refuses."""
+    """Save tensors and metadata, whole or not at all. Raises :class:`OutputError` if the disk refuses."""
+    with on_disk(file.parent), replaced_whole(file) as part:
+        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, part, about)
+
+
+@contextmanager
+def on_disk(folder: Path) -> Iterator[None]:
+    """Tell of a disk that refuses what is written into a run's folder as :class:`OutputError`, and what is kept."""
     try:
-        with replaced_whole(file) as part:
-            save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, part, about)
+        yield
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{file}: cannot be written ({error}); the previous one is kept; free some space") from error
+        raise OutputError(f"{folder}: cannot be written ({reason(error)}); see to that; {kept(folder)}") from error
 
 
 def load(folder: Path, nets: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> dict[str, str]:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image as Pillow
 
-from ..errors import DataError, OutputError
+from ..errors import OutputError
 from ..files import replaced_whole
+from .checkpoint import on_disk
 from .curves import draw_curves
 
 METRICS = "metrics.jsonl"
@@ -74,13 +74,3 @@ def make_folder_of(file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{file}: cannot be written ({error.strerror}); choose another folder") from error
-
-
-@contextmanager
-def on_disk(folder: Path) -> Iterator[None]:
-    """Tell of a full disk, or one that is locked, as :class:`DataError`."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(f"{folder}: cannot be written ({reason}); free some space and go on with --resume") from error

@@ -15,13 +15,13 @@ import numpy as np
 
 from ..data.source import Source, open_source
 from ..devices import is_out_of_memory
-from ..errors import DataError, DeviceError, OutputError
+from ..errors import DataError, DeviceError, OutputError, reason
 from ..workshop import alone
 from . import checkpoint
 from .board import Board
 from .config import TrainConfig
 from .export import export
-from .journal import Journal, Report, on_disk
+from .journal import Journal, Report
 from .ranks import Ranks, join, leave
 from .run import Run
 from .validation import PART, sample_sheet, validate, validation_set
@@ -40,9 +40,9 @@ def train(
     them. ``say`` is told what the run found and uses. With ``resume`` the run in the folder goes on as if it had never
     stopped.
 
-    Raises :class:`OutputError` if the folder holds a run and ``resume`` is not set, or if another process trains into
-    it now, :class:`DataError` if the data cannot be used, the loss is not finite, the disk is full or a process that
-    makes data was killed, :class:`DeviceError` if memory runs out, :class:`ConfigError`, :class:`WeightsError`.
+    Raises :class:`OutputError` if the folder holds a run and ``resume`` is not set, if another process trains into it
+    now, or if it cannot be written, :class:`DataError` if the data cannot be used, the loss is not finite or a process
+    that makes data was killed, :class:`DeviceError` if memory runs out, :class:`ConfigError`, :class:`WeightsError`.
     """
     if not resume and (folder / checkpoint.NAME).exists():
         raise OutputError(f"{folder}: holds a run already; go on with --resume, or give another folder with --out")
@@ -85,16 +85,19 @@ def _sole(folder: Path, ranks: Ranks) -> Iterator[None]:
     speaks for all of a run."""
     with ExitStack() as stack:
         if ranks.leads:
-            with on_disk(folder):
+            try:
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / LOCK).touch()
-                try:
-                    stack.enter_context(alone(folder / LOCK, wait=False))
-                except BlockingIOError:
-                    raise OutputError(
-                        f"{folder}: another process trains into it; let it end or stop it, or give another folder "
-                        "with --out"
-                    ) from None
+                stack.enter_context(alone(folder / LOCK, wait=False))
+            except BlockingIOError:
+                raise OutputError(
+                    f"{folder}: another process trains into it; let it end or stop it, or give another folder "
+                    "with --out"
+                ) from None
+            except OSError as error:
+                raise OutputError(
+                    f"{folder}: cannot be written ({reason(error)}); see to that, or give another folder with --out"
+                ) from error
         yield
 
 

@@ -92,7 +92,7 @@ class Run:
         return {name: net for name, net in named.items() if net is not None}
 
     def save(self) -> None:
-        """Write the checkpoint, whole or not at all. Raises :class:`DataError`, as :func:`checkpoint.save` does."""
+        """Write the checkpoint, whole or not at all. Raises what :func:`checkpoint.save` does."""
         facts = {"step": self.step, "config": self.values, "world": self.ranks.world, "used": self.used}
         about = {name: json.dumps(fact) for name, fact in facts.items()}
         checkpoint.save(self.folder, self._stored(), self.optimizers, about)

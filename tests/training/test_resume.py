@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -146,10 +147,26 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path, photos: Path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(DataError, match=r"No space left.*previous one is kept"):
+    with pytest.raises(OutputError, match=r"No space left.*step 2 is kept"):
         finish(small(photos, steps=3), tmp_path, resume=True)
     assert same(kept, tensors(tmp_path))
     assert not list(tmp_path.glob(".blurlive-*"))
+
+
+@pytest.mark.parametrize("place", ["file", "file/run"])
+def test_a_folder_that_cannot_be_made_is_told_so(tmp_path: Path, photos: Path, place: str) -> None:
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(OutputError, match=f"{place}: cannot be written .*another folder with --out"):
+        finish(small(photos, steps=1), tmp_path / place)
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_a_folder_that_is_removed_ends_the_run(tmp_path: Path, photos: Path) -> None:
+    going = train(small(photos, log_every=1), tmp_path / "run")
+    next(going)
+    shutil.rmtree(tmp_path / "run")
+    with pytest.raises(OutputError, match=r"run: cannot be written \(No such file.*no checkpoint to go on from"):
+        list(going)
 
 
 def test_resuming_with_other_networks_or_processes_is_refused(tmp_path: Path, photos: Path) -> None:
