@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageCms
 
+from .profiles import profile_of
+
 _TAG_BITS, _TAG_PHOTOMETRIC, _TAG_SAMPLE_FORMAT = 258, 262, 339  # TIFF 6.0, sections 8 and 19
 _WHITE_IS_ZERO = 0
 _UNSIGNED = 1
@@ -34,8 +36,8 @@ def plain(image: Image.Image) -> Image.Image:
 def to_srgb(image: Image.Image) -> Image.Image:
     """The RGB image of what `plain` returned, in sRGB, transparent parts laid on white; ``image`` may be changed.
 
-    An embedded profile is applied by relative colorimetric intent with black point compensation, as image editors do by
-    default; one that is broken or made for other channels is ignored.
+    The profile that is embedded, or that EXIF stands for (`profiles`), is applied by relative colorimetric intent with
+    black point compensation, as image editors do by default; one that is broken or made for other channels is ignored.
     """
     if image.mode in ("LA", "RGBA"):
         image = _on_white(image)
@@ -132,8 +134,8 @@ def _through_profile(image: Image.Image) -> Image.Image | None:
 def _profile(image: Image.Image) -> ImageCms.ImageCmsProfile | None:
     if image.mode == "LAB":
         return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))  # D50, as in TIFF and ICC
-    embedded = image.info.get("icc_profile")
-    return ImageCms.ImageCmsProfile(io.BytesIO(embedded)) if embedded else None
+    profile = profile_of(image)
+    return ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else None
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 
 from blurlive.errors import UsageError
 from blurlive.image import load_photo
@@ -112,6 +112,61 @@ def test_display_p3_in_jpeg() -> None:
     flat = np.full((16, 16, 3), (200, 60, 40), np.uint8)
     file = saved(Image.fromarray(flat), "JPEG", quality=100, subsampling=0, icc_profile=icc(b"RGB ", DISPLAY_P3))
     assert np.abs(pixels(file) - through_matrix(flat)).max() <= 4
+
+
+def camera(space: int | None, index: str | None, orientation: int = 1) -> Image.Exif:
+    """EXIF as cameras write it: ColorSpace, and the index of the interoperability directory."""
+    exif = Image.Exif()
+    exif[274] = orientation
+    directory = exif.get_ifd(ExifTags.IFD.Exif)
+    if space is not None:
+        directory[ExifTags.Base.ColorSpace] = space
+    if index is not None:
+        directory[ExifTags.IFD.Interop] = {1: index, 2: b"0100"}
+    return exif
+
+
+def to_xyz(*chromaticities: tuple[float, float]) -> NDArray[np.float64]:
+    """Linear RGB (rows) to XYZ under D65, of the primaries' x and y."""
+    corners = np.array([(x / y, 1, (1 - x - y) / y) for x, y in (*chromaticities, (0.3127, 0.3290))])
+    return np.linalg.solve(corners[:3].T, corners[3])[:, None] * corners[:3]
+
+
+def from_adobe_rgb(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+    adobe, srgb = to_xyz((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), to_xyz((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
+    linear = ((rgb / 255) ** (563 / 256) @ adobe @ np.linalg.inv(srgb)).clip(0, 1)
+    return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+@pytest.mark.parametrize(("space", "index"), [(65535, "R03"), (None, "R03"), (2, None)])
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
+def test_cameras_that_say_adobe_rgb_in_exif_alone(
+    format: str, orientation: int, space: int | None, index: str | None
+) -> None:
+    file = Image.fromarray(stored(COLOURS, orientation))
+    expected = from_adobe_rgb(COLOURS)
+    assert np.abs(expected - COLOURS).max() > 10
+    frame = pixels(saved(file, format, exif=camera(space, index, orientation), **QUALITY.get(format, {})))
+    assert np.abs(frame - expected).max() <= 1.5
+
+
+def test_adobe_rgb_in_jpeg_shrunk_or_not() -> None:
+    flat = np.full((64, 64, 3), (200, 90, 60), np.uint8)
+    file = saved(Image.fromarray(flat), "JPEG", quality=100, subsampling=0, exif=camera(65535, "R03"))
+    for frame in (pixels(file), pixels(file, max_side=16)):
+        assert np.abs(frame - from_adobe_rgb(flat[: len(frame), : len(frame)])).max() <= 2
+
+
+@pytest.mark.parametrize(("space", "index"), [(1, "R98"), (1, "R03"), (65535, None), (65535, "R98"), (65535, "THM")])
+def test_exif_that_does_not_say_adobe_rgb_means_srgb(space: int, index: str | None) -> None:
+    assert (pixels(saved(Image.fromarray(COLOURS), "PNG", exif=camera(space, index))) == COLOURS).all()
+
+
+def test_what_is_embedded_goes_before_exif() -> None:
+    profile = icc(b"RGB ", DISPLAY_P3)
+    file = saved(Image.fromarray(COLOURS), "PNG", icc_profile=profile, exif=camera(65535, "R03"))
+    assert np.abs(pixels(file) - through_matrix(COLOURS)).max() <= 1.5
 
 
 def test_palette_and_alpha_photos_have_profiles_too() -> None:
