@@ -53,6 +53,7 @@ def _says_adobe_rgb(image: Image.Image) -> bool:
     with contextlib.suppress(Exception):  # broken EXIF draws all kinds of errors from Pillow
         exif = image.getexif()
         space = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
-        index = exif.get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex)
-        return space == _ADOBE_RGB or (space != _SRGB and index == _OPTION_FILE)
+        if space in (_SRGB, _ADOBE_RGB):
+            return bool(space == _ADOBE_RGB)
+        return bool(exif.get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex) == _OPTION_FILE)
     return False
