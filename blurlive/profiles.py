@@ -26,22 +26,29 @@ def profile_of(image: Image.Image) -> bytes | None:
 
 
 def adobe_rgb() -> bytes:
-    """An ICC profile (version 2.1) compatible with Adobe RGB (1998), by the primaries and the gamma of its
-    specification."""
+    """An ICC profile compatible with Adobe RGB (1998), by the primaries and the gamma of its specification."""
     curve = b"curv\0\0\0\0" + struct.pack(">IH2x", 1, _GAMMA)
-    tags = [(b"wtpt", _xyz(_WHITE))]
+    tags: dict[bytes, bytes] = {}
     for name, primary in zip((b"r", b"g", b"b"), _PRIMARIES, strict=True):
-        tags += [(name + b"XYZ", _xyz(primary)), (name + b"TRC", curve)]
+        tags |= {name + b"XYZ": xyz(primary), name + b"TRC": curve}
+    return assembled(b"RGB ", tags)
+
+
+def assembled(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """An ICC profile, version 2.1 (ICC.1:2001-04), for the colours of a device: its white, D50, is added to the tags,
+    each of a signature and data whose length four divides."""
+    tags = {b"wtpt": xyz(_WHITE), **tags}
     index, body = struct.pack(">I", len(tags)), b""
-    for signature, data in tags:
+    for signature, data in tags.items():
         index += signature + struct.pack(">II", 128 + 4 + 12 * len(tags) + len(body), len(data))
         body += data
     size = 128 + len(index) + len(body)
-    head = struct.pack(">I4sI4s4s4s", size, b"", 0x02100000, b"mntr", b"RGB ", b"XYZ ").ljust(36, b"\0") + b"acsp"
+    head = struct.pack(">I4sI4s4s4s", size, b"", 0x02100000, b"mntr", space, b"XYZ ").ljust(36, b"\0") + b"acsp"
     return head.ljust(68, b"\0") + _fixed(_WHITE).ljust(60, b"\0") + index + body
 
 
-def _xyz(values: tuple[float, ...]) -> bytes:
+def xyz(values: tuple[float, ...]) -> bytes:
+    """The data of a tag: X, Y and Z under D50."""
     return b"XYZ \0\0\0\0" + _fixed(values)
 
 

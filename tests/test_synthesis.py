@@ -161,9 +161,8 @@ def test_a_cut_out_is_rendered_where_it_is_seen_and_only_there(seed: int, bends:
             below = Patch(np.zeros((size, size, 3), np.uint8), None, (slice(0, size),) * 2)
             pictures.append(overlaid([below, warped(cut_out, instant, size)]).astype(int))
         off = np.abs(pictures[0] - pictures[1][middle, middle])
-        assert (
-            off.max() <= 16
-        )  # OpenCV 4 samples at 32nds of a pixel: of an edge from 0 to 255, 8 levels, opacity as well
+        # OpenCV 4 samples at 32nds of a pixel: 8 levels of an edge from 0 to 255, and opacity has edges too.
+        assert off.max() <= 16
         assert (off > 2).mean() < 0.005
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from blurlive.image import load_photo
+from blurlive.profiles import assembled, xyz
 
 RGB = np.array(
     [[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[255, 255, 255], [128, 128, 128], [0, 0, 0]]], np.uint8
@@ -73,26 +74,15 @@ def tiff_directory(order: str, fields: list[tuple[int, ...]], at: int) -> bytes:
 
 
 def icc(space: bytes, primaries: tuple[tuple[float, ...], ...] = (), gamma: float | None = 2.2) -> bytes:
-    """A small ICC version 2 profile: a matrix and one curve for RGB, the curve alone for grey; None: that of sRGB."""
-
-    def xyz(values: tuple[float, ...]) -> bytes:
-        return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(value * 65536) for value in values))
-
+    """A small ICC profile: a matrix and one curve for RGB, the curve alone for grey; None: that of sRGB."""
     x = np.linspace(0, 1, 1024)
     table = np.rint(65535 * np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)).astype(">u2")
     points = table.tobytes() if gamma is None else struct.pack(">H2x", round(gamma * 256))
     curve = b"curv\0\0\0\0" + struct.pack(">I", 1024 if gamma is None else 1) + points
-    tags = [(b"wtpt", xyz((0.9642, 1.0, 0.8249)))]
-    tags += [(b"kTRC", curve)] if space == b"GRAY" else []
-    for name, primary in zip("rgb", primaries, strict=False):
-        tags += [(name.encode() + b"XYZ", xyz(primary)), (name.encode() + b"TRC", curve)]
-    index, body, at = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
-    for name, data in tags:
-        index += name + struct.pack(">2I", at + len(body), len(data))
-        body += data
-    head = struct.pack(">I4sI4s4s4s", at + len(body), b"lcms", 0x02100000, b"mntr", space, b"XYZ ")
-    head = head.ljust(36, b"\0") + b"acsp".ljust(32, b"\0") + struct.pack(">3i", 63190, 65536, 54061)
-    return head.ljust(128, b"\0") + index + body
+    tags = {b"kTRC": curve} if space == b"GRAY" else {}
+    for name, primary in zip((b"r", b"g", b"b"), primaries, strict=False):
+        tags |= {name + b"XYZ": xyz(primary), name + b"TRC": curve}
+    return assembled(space, tags)
 
 
 def pixels(file: io.BytesIO, **options: Any) -> NDArray[np.uint8]:

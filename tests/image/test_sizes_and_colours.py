@@ -163,6 +163,13 @@ def test_exif_that_does_not_say_adobe_rgb_means_srgb(space: int, index: str | No
     assert (pixels(saved(Image.fromarray(COLOURS), "PNG", exif=camera(space, index))) == COLOURS).all()
 
 
+def test_grey_in_adobe_rgb_stays_grey() -> None:
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    frame = pixels(saved(Image.fromarray(grey), "PNG", exif=camera(65535, "R03")))
+    assert np.abs(frame - from_adobe_rgb(np.stack([grey] * 3, -1))).max() <= 1.5
+    assert (np.ptp(frame, axis=-1) == 0).all()
+
+
 def test_what_is_embedded_goes_before_exif() -> None:
     profile = icc(b"RGB ", DISPLAY_P3)
     file = saved(Image.fromarray(COLOURS), "PNG", icc_profile=profile, exif=camera(65535, "R03"))
