@@ -24,6 +24,7 @@ from torch import Tensor
 from . import weights as weights_file
 from .devices import choose_device, choose_dtype, is_out_of_memory
 from .errors import DeviceError
+from .models.bands import Area
 from .models.director import ALIGNED, CELL, OUTPUTS, Director, limited
 from .models.generator import FRAMES, Generator, spread_field
 from .orient import orient
@@ -39,11 +40,11 @@ from .pyramid import (
     share_of_far,
     share_of_half,
 )
-from .tiles import Area, Window, crop, crop_cells, windows, within
+from .tiles import Window, crop, crop_cells, windows, within
 
 Image = NDArray[np.uint8]
-TILE = 1280
-"""Default side of a tile's own pixels; about 1.5 GB of memory with the halo, in fp32."""
+TILE = 2048
+"""Default side of a tile's own pixels; about 1.1 GB of memory with the halo, in fp32."""
 SMALLEST_TILE = 128
 WIDER = 8
 """How many times as wide tiles are for what works on cells alone, which takes little memory."""
@@ -124,11 +125,13 @@ class Extractor:
             _put(frames, window.own, half.alone(self._tensor(canvas, window)[0], window.own), grey)
 
         def generate(window: Window) -> None:
-            blurred = self._tensor(canvas, window)
-            sharp = crop(self.net(blurred, _in_halves(spread, window.seen))[0], window.inside)
-            if half is not None:
-                sharp = half.mixed(sharp, crop(blurred[0], window.inside), window.own)
-            _put(frames, window.own, sharp, grey)
+            blurred, (top, _, left, right) = self._tensor(canvas, window), window.own
+            own = crop(blurred[0], window.inside)
+            for (sharp,) in self.net.bands(blurred, _in_halves(spread, window.seen), window.inside):
+                band, own = own[:, : sharp.shape[-2]], own[:, sharp.shape[-2] :]
+                area = (top, top + sharp.shape[-2], left, right)
+                _put(frames, area, sharp if half is None else half.mixed(sharp, band, area), grey)
+                top = area[1]
 
         if half is not None:
             self._tiled(canvas, 0, partial(enlarge, half=half), half.used)

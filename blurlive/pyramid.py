@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor
 
+from .models.bands import Area
 from .models.director import ALIGNED, CELL, distance, lengthened, stretched
-from .tiles import Area, within
+from .tiles import within
 
 NEAR, FAR = 16.0, 32.0
 """Motion, in pixels from first frame to last, up to which a photo goes by itself, and from which by its half."""

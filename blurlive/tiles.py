@@ -12,10 +12,8 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor
 
+from .models.bands import Area
 from .models.director import ALIGNED, CELL
-
-Area = tuple[int, int, int, int]
-"""Top, bottom, left, right."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import re
 import runpy
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -21,6 +21,7 @@ from PIL import Image as Pillow
 import blurlive
 from blurlive.errors import InputError, OutputError, UsageError
 from blurlive.extractor import Extractor
+from blurlive.models.bands import Area
 
 from .conftest import random_photo
 
@@ -187,15 +188,15 @@ def test_threads_that_run_out_of_memory_together_shrink_tiles_once(
     tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scarce = Extractor(tiny_weights, "cpu", "fp32", tile=256)
-    real, together = scarce.net.forward, Barrier(2)
+    real, together = scarce.net.bands, Barrier(2)
 
-    def forward(blurred: torch.Tensor, field: torch.Tensor | None = None) -> torch.Tensor:
+    def bands(blurred: torch.Tensor, field: torch.Tensor | None, inside: Area) -> Iterator[torch.Tensor]:
         if scarce.tile > 128:
             together.wait()
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(blurred, field)
+        return real(blurred, field, inside)
 
-    monkeypatch.setattr(scarce.net, "forward", forward)
+    monkeypatch.setattr(scarce.net, "bands", bands)
     with ThreadPoolExecutor(2) as threads:
         first, second = threads.map(blurlive.Model(scarce).extract, [PIXELS, PIXELS])
     np.testing.assert_array_equal(first.frames, second.frames)

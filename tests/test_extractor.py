@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from blurlive import weights
 from blurlive.errors import DeviceError
 from blurlive.extractor import Extractor
+from blurlive.models.bands import Area
 from blurlive.models.director import DirectorConfig
 from blurlive.models.generator import Generator, GeneratorConfig
 from blurlive.models.restorer import RestorerConfig
@@ -135,14 +137,14 @@ def test_when_memory_ends_tiles_shrink_and_the_result_is_the_same(
     photo = random_photo(300, 900)
     expected = Extractor(tiny_weights, "cpu", "fp32").extract(photo)
     scarce = Extractor(tiny_weights, "cpu", "fp32", tile=512)
-    real = scarce.net.forward
+    real = scarce.net.bands
 
-    def forward(blurred: torch.Tensor, field: torch.Tensor | None = None) -> torch.Tensor:
+    def bands(blurred: torch.Tensor, field: torch.Tensor | None, inside: Area) -> Iterator[torch.Tensor]:
         if blurred.shape[-1] > 600:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(blurred, field)
+        return real(blurred, field, inside)
 
-    monkeypatch.setattr(scarce.net, "forward", forward)
+    monkeypatch.setattr(scarce.net, "bands", bands)
     frames = scarce.extract(photo)
     assert scarce.tile < 512
     assert np.abs(frames.astype(int) - expected.astype(int)).max() <= 1
@@ -153,10 +155,10 @@ def test_when_memory_ends_for_good_one_line_says_what_to_do(
 ) -> None:
     hopeless = Extractor(tiny_weights, "cpu", "fp32")
 
-    def forward(*_: object) -> torch.Tensor:
+    def bands(*_: object) -> Iterator[torch.Tensor]:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
 
-    monkeypatch.setattr(hopeless.net, "forward", forward)
+    monkeypatch.setattr(hopeless.net, "bands", bands)
     with pytest.raises(DeviceError, match="--max-side"):
         hopeless.extract(random_photo(32, 32))
 

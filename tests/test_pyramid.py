@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from blurlive import extractor as extractor_module
 from blurlive import pyramid
 from blurlive.extractor import Extractor
+from blurlive.models.bands import Area
 from blurlive.models.director import (
     ALIGNED,
     CELL,
@@ -177,13 +179,13 @@ def test_what_half_the_size_makes_alone_is_not_made_at_full_size(
     photo = random_photo(SMALLEST, 2 * SMALLEST)
     field = far_to_near(*(cells_of(side) for side in photo.shape[:2]))
     shapes: list[torch.Size] = []
-    real = extractor.net.forward
+    real = extractor.net.bands
 
-    def forward(blurred: torch.Tensor, field: torch.Tensor | None = None) -> torch.Tensor:
+    def bands(blurred: torch.Tensor, field: torch.Tensor | None, inside: Area) -> Iterator[torch.Tensor]:
         shapes.append(blurred.shape[-2:])
-        return real(blurred, field)
+        return real(blurred, field, inside)
 
-    monkeypatch.setattr(extractor.net, "forward", forward)
+    monkeypatch.setattr(extractor.net, "bands", bands)
     thrifty = extractor.extract(photo, field)
     (small_rows, small_columns), (rows, columns) = shapes
     assert (small_rows, rows) == (SMALLEST // 2, SMALLEST)

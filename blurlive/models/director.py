@@ -169,7 +169,9 @@ def local(picture: Tensor) -> Tensor:
 
 def _nearby(picture: Tensor) -> Tensor:
     """Mean over :data:`NEARBY` pixels a side, as many as there are at a border."""
-    return F.avg_pool2d(picture, NEARBY, 1, NEARBY // 2, count_include_pad=False)
+    for side in ((1, NEARBY), (NEARBY, 1)):
+        picture = F.avg_pool2d(picture, side, 1, (side[0] // 2, side[1] // 2), count_include_pad=False)
+    return picture
 
 
 def statistics(picture: Tensor) -> Tensor:

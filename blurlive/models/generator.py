@@ -18,13 +18,14 @@ Convolutions: stem 1, levels 2+4+4+4 down and 4+2+2 up, 3 strided, 3 before shuf
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .bands import Area, Span, convolved, doubled, spans
 from .blocks import Up, blocks, normal_init, start_as_identity
 from .director import CELL, FIELD, motion, sure
 
@@ -106,46 +107,71 @@ class Generator(nn.Module):
             nn.init.zeros_(self.head.bias)
 
     def forward(self, blurred: Tensor, field: Tensor | None = None, around: Tensor | None = None) -> Tensor:
-        blurred = blurred.contiguous()
+        return torch.cat(list(self.bands(blurred, field, around)), -2)
+
+    def bands(
+        self,
+        blurred: Tensor,
+        field: Tensor | None = None,
+        around: Tensor | None = None,
+        inside: Area | None = None,
+    ) -> Iterator[Tensor]:
+        """What :meth:`forward` returns, in bands ``(N, 7, C, h, W)`` from top to bottom: all that the head says of a
+        large picture would be most of the memory. They begin at multiples of 16 rows. ``inside`` is the part of
+        ``blurred`` whose frames are wanted; its edges are multiples of 16 too."""
         if not self.config.directed:
-            change = _by_frame(self._foretell(_folded(blurred)))
+            field = None
         elif field is None:
             raise ValueError("this generator needs a direction field beside the blurred image")
+        blurred = blurred.contiguous()
+        tap = None if field is None else _taps(blurred, field, blurred if around is None else around.contiguous())
+        found, head = self._body(self._stem(blurred, field, tap)), self._scaled_head()
+        height, width = found.shape[-2:]
+        top, bottom, left, right = (0, height, 0, width) if inside is None else (edge // 2 for edge in inside)
+        columns = Span(left, right, width)
+        for rows in spans(top, bottom, height, right - left):
+            said = convolved(found, rows, columns, *head)
+            yield self._frames(blurred, said.to(blurred.dtype), tap, (doubled(rows.own), doubled(columns.own)))
+
+    def _frames(self, blurred: Tensor, said: Tensor, tap: Tap | None, at: Place) -> Tensor:
+        """Frames ``(N, 7, C, H, W)`` by what the head says of a part, ``(N, 7 * (T + 4C), H/2, W/2)``."""
+        if tap is None:
+            change = _by_frame(said)
         else:
-            change = self._along(blurred, field, blurred if around is None else around.contiguous())
-        return F.pixel_shuffle(change, 2).add_(blurred.unsqueeze(1))
+            weights, rest = said[:, : FRAMES * len(TAPS)], said[:, FRAMES * len(TAPS) :]
+            change = _with_taps(_by_frame(rest), (tap(place, at) for place in TAPS), weights)
+        return F.pixel_shuffle(change, 2).add_(blurred[(..., *at)].unsqueeze(1))
 
-    def _along(self, blurred: Tensor, field: Tensor, around: Tensor) -> Tensor:
-        """What a directed network adds to the photo, ``(N, 7, 4C, H/2, W/2)``. The stem sees the photo, the field and a
-        few taps."""
-        tap, folded = _taps(blurred, field, around), _folded(blurred)
-        out = self._foretell(torch.cat([folded, sure(field).to(folded), *map(tap, SEEN)], 1))
-        weights, change = out[:, : FRAMES * len(TAPS)], out[:, FRAMES * len(TAPS) :]
-        return _with_taps(_by_frame(change), map(tap, TAPS), weights)
+    def _stem(self, blurred: Tensor, field: Tensor | None, tap: Tap | None) -> Tensor:
+        """The stem's answer to the photo, the field and a few taps, band by band: together they are large."""
+        height, width = blurred.shape[-2] // 2, blurred.shape[-1] // 2
+        columns, dtype, out = Span(0, width, width), self.stem.weight.dtype, []
+        ways = None if field is None else sure(field).to(blurred)
+        for rows in spans(0, height, height, width):
+            at = (doubled(rows.seen), doubled(columns.seen))
+            seen = [_folded(blurred[(..., *at)])]
+            if tap is not None and ways is not None:
+                seen += [ways[..., rows.seen, :], *(tap(place, at) for place in SEEN)]
+            out.append(self.stem(torch.cat(seen, 1).to(dtype))[..., rows.inside, :])
+        return torch.cat(out, -2)
 
-    def _foretell(self, seen: Tensor) -> Tensor:
-        """What the head says of what the stem sees, in its number format."""
-        out: Tensor = self._head(self._body(self.stem(seen.to(self.stem.weight.dtype)))).to(seen.dtype)
-        return out
-
-    def _head(self, x: Tensor) -> Tensor:
-        """The head with its scales, its result channels first: weighing the taps is six times as fast then. In fp32 the
-        convolution writes it so by itself; in bf16 that is slow where the CPU emulates it."""
+    def _scaled_head(self) -> tuple[Tensor, Tensor | None]:
+        """Weight and bias of the head, with its scales."""
         scale = self.head.weight.new_full((self.head.out_channels,), CHANGE)
         scale[: FRAMES * len(TAPS) * self.config.directed] = WEIGHT / SLOPE
-        weight = (self.head.weight * scale[:, None, None, None]).contiguous()
-        bias = None if self.head.bias is None else self.head.bias * scale
-        out = F.conv2d(x if x.dtype != torch.float32 else x.contiguous(), weight, bias, padding=1)
-        return out.contiguous()
+        weight = self.head.weight * scale[:, None, None, None]
+        return weight, None if self.head.bias is None else self.head.bias * scale
 
     def _body(self, x: Tensor) -> Tensor:
-        e0 = self.enc0(x)
-        e1 = self.enc1(self.down0(e0))
-        e2 = self.enc2(self.down1(e1))
-        d2 = self.dec2(self.up2(self.deep(self.down2(e2))) + e2)
-        d1 = self.dec1(self.up1(d2) + e1)
-        out: Tensor = self.dec0(self.up0(d1) + e0)
-        return out
+        """Down and up again. Nothing is held longer than it is needed."""
+        skips = []
+        for level, down in ((self.enc0, self.down0), (self.enc1, self.down1), (self.enc2, self.down2)):
+            skips.append(level(x))
+            x = down(skips[-1])
+        x = self.deep(x)
+        for up, level in ((self.up2, self.dec2), (self.up1, self.dec1), (self.up0, self.dec0)):
+            x = level(up(x).add_(skips.pop()))
+        return x
 
 
 def pixels(picture: Tensor) -> Tensor:
@@ -169,19 +195,26 @@ def _by_frame(out: Tensor) -> Tensor:
     return out.view(len(out), FRAMES, -1, *out.shape[2:])
 
 
-def _taps(blurred: Tensor, field: Tensor, around: Tensor) -> Callable[[float], Tensor]:
+Place = tuple[slice, slice]
+"""Rows and columns of the picture, even."""
+Tap = Callable[[float, Place], Tensor]
+
+
+def _taps(blurred: Tensor, field: Tensor, around: Tensor) -> Tap:
     """What a picture ``(N, C, H, W)`` gains at a tap along its field, sampled from what is ``around`` it, times
-    :data:`SLOPE`, folded to ``(N, 4C, H/2, W/2)``: a function of the tap, since all of them would be a gigabyte of a
-    large tile; the few that are seen are sampled again to be weighed."""
+    :data:`SLOPE`, folded to ``(N, 4C, h/2, w/2)``: a function of the tap and of the part, since all of them would be a
+    gigabyte of a large tile; the few that are seen are sampled again to be weighed."""
     way = F.interpolate(motion(field.float()), scale_factor=2, mode="bilinear", align_corners=False)
     size = way.new_tensor([around.shape[-1] / 2, around.shape[-2] / 2])
     (height, width), margin = blurred.shape[-2:], (around.shape[-1] - blurred.shape[-1]) // 2
-    rows, columns = slice(margin, margin + height), slice(margin, margin + width)
-    grid, step, wide = pixels(around)[:, rows, columns], way.permute(0, 2, 3, 1) / size, around.float()
-    picture = wide[..., rows, columns]
+    middle = (slice(margin, margin + height), slice(margin, margin + width))
+    grid, step, wide = pixels(around)[(..., *middle, slice(None))], way.permute(0, 2, 3, 1) / size, around.float()
+    picture = wide[(..., *middle)]
 
-    def tap(place: float) -> Tensor:
-        return F.pixel_unshuffle((sample(wide, grid + step * place) - picture).mul_(SLOPE), 2).to(blurred)
+    def tap(place: float, at: Place) -> Tensor:
+        here = (..., *at, slice(None))
+        sampled = sample(wide, grid[here] + step[here] * place)
+        return F.pixel_unshuffle((sampled - picture[(..., *at)]).mul_(SLOPE), 2).to(blurred)
 
     return tap
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .bands import Area
 from .director import Director, DirectorConfig
 from .generator import Generator, GeneratorConfig
 
@@ -68,12 +70,19 @@ class Restorer(nn.Module):
 
         A luminance network (Sec. 3.1) sharpens the luminance, and the blurred photo keeps its colour differences.
         """
+        return torch.cat(list(self.bands(blurred, field)), -2)
+
+    def bands(self, blurred: Tensor, field: Tensor | None = None, inside: Area | None = None) -> Iterator[Tensor]:
+        """The same in bands, from top to bottom, and of the part ``inside`` alone, as the generator's."""
         if self.config.generator.channels == 3:
-            colour: Tensor = self.generator(blurred, field)
-            return colour
-        grey = luminance(blurred)
-        change: Tensor = self.generator(grey, field) - grey.unsqueeze(1)
-        return blurred.unsqueeze(1) + change
+            yield from self.generator.bands(blurred, field, inside=inside)
+            return
+        grey, top = luminance(blurred), 0 if inside is None else inside[0]
+        columns = slice(None) if inside is None else slice(*inside[2:])
+        for sharp in self.generator.bands(grey, field, inside=inside):
+            rows = slice(top, top + sharp.shape[-2])
+            yield blurred[..., rows, columns].unsqueeze(1) + (sharp - grey[..., rows, columns].unsqueeze(1))
+            top = rows.stop
 
 
 def luminance(rgb: Tensor) -> Tensor:
