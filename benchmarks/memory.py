@@ -1,4 +1,5 @@
-"""Peak memory of `blurlive extract` by photo size: `python benchmarks/memory.py [MEGAPIXELS ...]` (default 1 12 48).
+"""Peak memory of `blurlive extract` by photo size: `python benchmarks/memory.py [MEGAPIXELS ...] [--dtype fp32]`
+(default 1 12 48, and what --dtype auto takes).
 
 Each photo is made here (noise over a gradient, JPEG), extracted to mp4 in a process of its own; reported are the peak
 of that process, of its encoder (ffmpeg), which works after the network has finished, of both at one time, and the wall
@@ -7,6 +8,7 @@ time; at last what a megapixel more costs, between the smallest photo and the la
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -57,14 +59,18 @@ def read(file: Path) -> str:
 
 
 def main() -> None:
-    found = {}
-    for megapixels in [float(a) for a in sys.argv[1:]] or [1.0, 12.0, 48.0]:
+    parser = argparse.ArgumentParser(description="Peak memory by photo size.")
+    parser.add_argument("megapixels", type=float, nargs="*", default=[1.0, 12.0, 48.0])
+    parser.add_argument("--dtype", default="auto")
+    given, found = parser.parse_args(), {}
+    for megapixels in given.megapixels:
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "photo.jpg"
             width, height = photo(source, megapixels)
             target = str(Path(folder) / "clip.mp4")
+            command = [sys.executable, "-m", "blurlive", "extract", str(source), "-o", target, "--dtype", given.dtype]
             start = time.perf_counter()
-            own, child, together = peaks([sys.executable, "-m", "blurlive", "extract", str(source), "-o", target, "-q"])
+            own, child, together = peaks([*command, "-q"])
             seconds = time.perf_counter() - start
         found[megapixels] = own
         print(

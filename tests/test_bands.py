@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blurlive.models import bands
 from blurlive.models.bands import ROWS, Span, convolved, spans
 from blurlive.models.blocks import ResidualBlock
 from blurlive.models.director import DirectorConfig
@@ -25,14 +24,14 @@ NETS = {
 }
 
 
-@given(st.integers(0, 20), st.integers(1, 300), st.integers(1, 3000))
-def test_spans_own_every_row_once_and_begin_at_multiples(first: int, count: int, width: int) -> None:
+@given(st.integers(0, 20), st.integers(1, 300), st.integers(1, 3000), st.integers(1, 10**5))
+def test_spans_own_every_row_once_and_begin_at_multiples(first: int, count: int, width: int, places: int) -> None:
     start, stop = first * ROWS, first * ROWS + count
-    found = list(spans(start, stop, stop + 1, width))
+    found = list(spans(start, stop, stop + 1, width, places))
     assert (found[0].start, found[-1].stop) == (start, stop)
     assert all(before.stop == after.start for before, after in pairwise(found))
     assert all(span.start % ROWS == 0 for span in found)
-    assert all((span.stop - span.start) * width <= max(bands.PLACES, ROWS * width) for span in found)
+    assert all((span.stop - span.start) * width <= max(places, ROWS * width) for span in found)
 
 
 @given(st.integers(0, 8), st.integers(1, 9), st.integers(0, 8), st.integers(1, 9))
@@ -54,10 +53,9 @@ def test_bands_of_a_part_are_those_of_the_whole(name: str, data: st.DataObject) 
     top, bottom = sorted(data.draw(st.lists(st.integers(0, 6), min_size=2, max_size=2, unique=True)))
     left, right = sorted(data.draw(st.lists(st.integers(0, 5), min_size=2, max_size=2, unique=True)))
     inside = (top * 16, bottom * 16, left * 16, right * 16)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bands, "PLACES", 1)
-        parts = list(net.bands(blurred, field, inside))
-        torch.testing.assert_close(net(blurred, field), whole)
+    net.generator.places = 1
+    torch.testing.assert_close(net(blurred, field), whole)
+    parts = list(net.bands(blurred, field, inside))
     assert len(parts) == bottom - top
     own = whole[..., inside[0] : inside[1], inside[2] : inside[3]]
     torch.testing.assert_close(torch.cat(parts, -2), own)

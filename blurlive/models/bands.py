@@ -14,9 +14,6 @@ from torch import Tensor
 
 Area = tuple[int, int, int, int]
 """Top, bottom, left, right."""
-PLACES = 2**14
-"""Places of a band, at most if it is not too wide: some megabytes of what a head of 224 channels says, which the cache
-of a processor holds."""
 ROWS = 8
 """Bands begin at multiples of so many rows: those of half a picture at whole cells of its field."""
 
@@ -45,10 +42,10 @@ class Span:
         return slice(self.start - self.seen.start, self.stop - self.seen.start)
 
 
-def spans(start: int, stop: int, length: int, width: int) -> Iterator[Span]:
-    """Cut rows from ``start`` to ``stop`` of ``length`` into bands, ``width`` places wide, of :data:`PLACES` or fewer,
-    but of :data:`ROWS` rows at least."""
-    rows = max(ROWS, PLACES // width // ROWS * ROWS)
+def spans(start: int, stop: int, length: int, width: int, places: int) -> Iterator[Span]:
+    """Cut rows from ``start`` to ``stop`` of ``length`` into bands, ``width`` places wide, of so many ``places`` or
+    fewer, but of :data:`ROWS` rows at least."""
+    rows = max(ROWS, places // width // ROWS * ROWS)
     for top in range(start, stop, rows):
         yield Span(top, min(stop, top + rows), length)
 

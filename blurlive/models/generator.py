@@ -78,6 +78,9 @@ class Generator(nn.Module):
 
     reach = 224
     """Pixels around a pixel that can change its output (tested): the halo that makes a tile equal the whole."""
+    places = 2**14
+    """Places of a band at half size, at most if it is not too wide: some megabytes of what the head says, which a
+    processor's cache holds."""
 
     def __init__(self, config: GeneratorConfig | None = None) -> None:
         super().__init__()
@@ -129,7 +132,7 @@ class Generator(nn.Module):
         height, width = found.shape[-2:]
         top, bottom, left, right = (0, height, 0, width) if inside is None else (edge // 2 for edge in inside)
         columns = Span(left, right, width)
-        for rows in spans(top, bottom, height, right - left):
+        for rows in spans(top, bottom, height, right - left, self.places):
             said = convolved(found, rows, columns, *head)
             yield self._frames(blurred, said.to(blurred.dtype), tap, (doubled(rows.own), doubled(columns.own)))
 
@@ -147,7 +150,7 @@ class Generator(nn.Module):
         height, width = blurred.shape[-2] // 2, blurred.shape[-1] // 2
         columns, dtype, out = Span(0, width, width), self.stem.weight.dtype, []
         ways = None if field is None else sure(field).to(blurred)
-        for rows in spans(0, height, height, width):
+        for rows in spans(0, height, height, width, self.places):
             at = (doubled(rows.seen), doubled(columns.seen))
             seen = [_folded(blurred[(..., *at)])]
             if tap is not None and ways is not None:
