@@ -44,8 +44,10 @@ from .tiles import Window, crop, crop_cells, windows, within
 
 Image = NDArray[np.uint8]
 TILE = 2048
-"""Default side of a tile's own pixels; about 1.1 GB of memory with the halo, in fp32."""
+"""Default side of a tile's own pixels (`benchmarks/memory.py` tells what that takes)."""
 SMALLEST_TILE = 128
+LAUNCHED = 2**18
+"""Places of a band on a GPU, where each band is some hundreds of launches: a few hundred megabytes."""
 WIDER = 8
 """How many times as wide tiles are for what works on cells alone, which takes little memory."""
 
@@ -70,6 +72,8 @@ class Extractor:
         self.dtype = choose_dtype(dtype, self.device)
         net, self.card = weights_file.load(weights, offline=offline)
         self.net = net.to(self.device, self.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.device.type != "cpu":
+            self.net.generator.places = LAUNCHED
         self.tile = max(SMALLEST_TILE, tile // ALIGNED * ALIGNED)
 
     def direction(self, photo: Image) -> Tensor | None:

@@ -56,6 +56,7 @@ def doubled(span: slice) -> slice:
 
 
 def convolved(seen: Tensor, rows: Span, columns: Span, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """The part of a 3x3 convolution of ``seen (N, C, H, W)`` that rows and columns own, channels first."""
+    """The part of a 3x3 convolution of ``seen (N, C, H, W)`` that rows and columns own, channels first: so those who
+    weigh by it are faster."""
     part = F.conv2d(seen[..., rows.seen, columns.seen], weight, bias, padding=1)
     return part[..., rows.inside, columns.inside].contiguous()

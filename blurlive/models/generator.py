@@ -79,8 +79,8 @@ class Generator(nn.Module):
     reach = 224
     """Pixels around a pixel that can change its output (tested): the halo that makes a tile equal the whole."""
     places = 2**14
-    """Places of a band at half size, at most if it is not too wide: some megabytes of what the head says, which a
-    processor's cache holds."""
+    """Places of a band at half size, at most if it is not too wide: some megabytes of what the head says, which the
+    cache of a CPU holds."""
 
     def __init__(self, config: GeneratorConfig | None = None) -> None:
         super().__init__()
@@ -148,10 +148,10 @@ class Generator(nn.Module):
     def _stem(self, blurred: Tensor, field: Tensor | None, tap: Tap | None) -> Tensor:
         """The stem's answer to the photo, the field and a few taps, band by band: together they are large."""
         height, width = blurred.shape[-2] // 2, blurred.shape[-1] // 2
-        columns, dtype, out = Span(0, width, width), self.stem.weight.dtype, []
+        columns, dtype, out = slice(0, width), self.stem.weight.dtype, []
         ways = None if field is None else sure(field).to(blurred)
         for rows in spans(0, height, height, width, self.places):
-            at = (doubled(rows.seen), doubled(columns.seen))
+            at = (doubled(rows.seen), doubled(columns))
             seen = [_folded(blurred[(..., *at)])]
             if tap is not None and ways is not None:
                 seen += [ways[..., rows.seen, :], *(tap(place, at) for place in SEEN)]
