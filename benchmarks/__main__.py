@@ -1,8 +1,8 @@
 """Speed and memory of this machine, all of it: `python -m benchmarks [--megapixels 1 12 48] [--photos 20]`.
 
 Start-up, decode, network, encode, and the network's share of the machine's own convolution throughput (speed.py);
-memory by megapixel (memory.py); what a batch saves and how far its steps overlap (batch.py). Takes some twenty minutes
-on two cores, with `--megapixels 1 2 --photos 3` a few. Nothing else should be running.
+memory by megapixel (memory.py); what a batch saves and how far its steps overlap (batch.py). Takes some ten minutes on
+two cores, with `--megapixels 1 2 --photos 3` a few. Nothing else should be running.
 """
 
 from __future__ import annotations

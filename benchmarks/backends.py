@@ -22,7 +22,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from blurlive.extractor import Extractor
-from blurlive.models.generator import Generator, spread_field
+from blurlive.models.generator import spread_field
 
 PHOTO = Path(__file__).parents[1] / "examples/photos/coffee.jpg"
 SIZE = (640, 384)
@@ -110,15 +110,8 @@ def compare(name: str, build: Callable[[Tensor, Tensor], Run], ours: Run, pair: 
     )
 
 
-def generator() -> Generator:
+def generator() -> nn.Module:
     return Extractor(device="cpu", dtype="fp32").net.generator.float().eval()
-
-
-def unbanded() -> Generator:
-    """For compilers, which would write out every band."""
-    net = generator()
-    net.places = SIZE[0] * SIZE[1]
-    return net
 
 
 @torch.inference_mode()
@@ -131,11 +124,11 @@ def main() -> None:
         "ours: fp32, channels last": eager(generator(), torch.float32, torch.channels_last),
         "fp32, channels first": eager(generator(), torch.float32, torch.contiguous_format),
         "bf16, channels last": eager(generator(), torch.bfloat16, torch.channels_last),
-        "torch.compile": compiled(unbanded()),
+        "torch.compile": compiled(generator()),
     }
     with tempfile.TemporaryDirectory() as folder:
-        ways["ONNX Runtime"] = onnx_runtime(unbanded(), Path(folder))
-        ways["OpenVINO"] = openvino(unbanded(), Path(folder))
+        ways["ONNX Runtime"] = onnx_runtime(generator(), Path(folder))
+        ways["OpenVINO"] = openvino(generator(), Path(folder))
         for name, build in ways.items():
             compare(name, build, ours, pair)
 

@@ -68,9 +68,9 @@ def main() -> None:
             source = Path(folder) / "photo.jpg"
             width, height = photo(source, megapixels)
             target = str(Path(folder) / "clip.mp4")
-            command = [sys.executable, "-m", "blurlive", "extract", str(source), "-o", target, "--dtype", given.dtype]
+            command = ["blurlive", "extract", str(source), "-o", target, "-q", "--dtype", given.dtype]
             start = time.perf_counter()
-            own, child, together = peaks([*command, "-q"])
+            own, child, together = peaks([sys.executable, "-m", *command])
             seconds = time.perf_counter() - start
         found[megapixels] = own
         print(

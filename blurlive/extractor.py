@@ -40,14 +40,12 @@ from .pyramid import (
     share_of_far,
     share_of_half,
 )
-from .tiles import Window, crop, crop_cells, windows, within
+from .tiles import Window, crop_cells, windows, within
 
 Image = NDArray[np.uint8]
 TILE = 2048
 """Default side of a tile's own pixels (`benchmarks/memory.py` tells what that takes)."""
 SMALLEST_TILE = 128
-LAUNCHED = 2**18
-"""Places of a band on a GPU, where each band is some hundreds of launches: a few hundred megabytes."""
 WIDER = 8
 """How many times as wide tiles are for what works on cells alone, which takes little memory."""
 
@@ -72,8 +70,6 @@ class Extractor:
         self.dtype = choose_dtype(dtype, self.device)
         net, self.card = weights_file.load(weights, offline=offline)
         self.net = net.to(self.device, self.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self.device.type != "cpu":
-            self.net.generator.places = LAUNCHED
         self.tile = max(SMALLEST_TILE, tile // ALIGNED * ALIGNED)
 
     def direction(self, photo: Image) -> Tensor | None:
@@ -129,13 +125,11 @@ class Extractor:
             _put(frames, window.own, half.alone(self._tensor(canvas, window)[0], window.own), grey)
 
         def generate(window: Window) -> None:
-            blurred, (top, _, left, right) = self._tensor(canvas, window), window.own
-            own = crop(blurred[0], window.inside)
-            for (sharp,) in self.net.bands(blurred, _in_halves(spread, window.seen), window.inside):
-                band, own = own[:, : sharp.shape[-2]], own[:, sharp.shape[-2] :]
-                area = (top, top + sharp.shape[-2], left, right)
-                _put(frames, area, sharp if half is None else half.mixed(sharp, band, area), grey)
-                top = area[1]
+            blurred = self._tensor(canvas, window)
+            for at, (sharp,) in self.net.bands(blurred, _in_halves(spread, window.seen), window.inside):
+                area = window.on_canvas(at)
+                mixed = sharp if half is None else half.mixed(sharp, blurred[(0, ..., *at)], area)
+                _put(frames, area, mixed, grey)
 
         if half is not None:
             self._tiled(canvas, 0, partial(enlarge, half=half), half.used)

@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor
 
-from .models.bands import Area
+from .models.bands import Area, Place
 from .models.director import ALIGNED, CELL
 
 
@@ -28,6 +28,11 @@ class Window:
         """What it owns, in places of what it sees."""
         (top, bottom, left, right), (above, _, before, _) = self.own, self.seen
         return top - above, bottom - above, left - before, right - before
+
+    def on_canvas(self, at: Place) -> Area:
+        """Where rows and columns of what it sees lie on the canvas."""
+        (rows, columns), (above, _, before, _) = at, self.seen
+        return above + rows.start, above + rows.stop, before + columns.start, before + columns.stop
 
 
 def windows(height: int, width: int, tile: int, halo: int, wanted: Tensor | None = None) -> Iterator[Window]:

@@ -21,7 +21,7 @@ from PIL import Image as Pillow
 import blurlive
 from blurlive.errors import InputError, OutputError, UsageError
 from blurlive.extractor import Extractor
-from blurlive.models.bands import Area
+from blurlive.models.bands import Area, Place
 
 from .conftest import random_photo
 
@@ -190,7 +190,7 @@ def test_threads_that_run_out_of_memory_together_shrink_tiles_once(
     scarce = Extractor(tiny_weights, "cpu", "fp32", tile=256)
     real, together = scarce.net.bands, Barrier(2)
 
-    def bands(blurred: torch.Tensor, field: torch.Tensor | None, inside: Area) -> Iterator[torch.Tensor]:
+    def bands(blurred: torch.Tensor, field: torch.Tensor | None, inside: Area) -> Iterator[tuple[Place, torch.Tensor]]:
         if scarce.tile > 128:
             together.wait()
             raise torch.OutOfMemoryError("CUDA out of memory")

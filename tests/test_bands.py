@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blurlive.models import generator
 from blurlive.models.bands import ROWS, Span, convolved, spans
 from blurlive.models.blocks import ResidualBlock
 from blurlive.models.director import DirectorConfig
@@ -53,12 +54,15 @@ def test_bands_of_a_part_are_those_of_the_whole(name: str, data: st.DataObject) 
     top, bottom = sorted(data.draw(st.lists(st.integers(0, 6), min_size=2, max_size=2, unique=True)))
     left, right = sorted(data.draw(st.lists(st.integers(0, 5), min_size=2, max_size=2, unique=True)))
     inside = (top * 16, bottom * 16, left * 16, right * 16)
-    net.generator.places = 1
-    torch.testing.assert_close(net(blurred, field), whole)
-    parts = list(net.bands(blurred, field, inside))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generator, "CACHED", 1)
+        torch.testing.assert_close(net(blurred, field), whole)
+        places, parts = zip(*net.bands(blurred, field, inside), strict=True)
     assert len(parts) == bottom - top
     own = whole[..., inside[0] : inside[1], inside[2] : inside[3]]
     torch.testing.assert_close(torch.cat(parts, -2), own)
+    for at, part in zip(places, parts, strict=True):
+        torch.testing.assert_close(part, whole[(..., *at)])
 
 
 @given(st.floats(-2, 2))

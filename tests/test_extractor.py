@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from blurlive import weights
 from blurlive.errors import DeviceError
 from blurlive.extractor import Extractor
-from blurlive.models.bands import Area
+from blurlive.models.bands import Area, Place
 from blurlive.models.director import DirectorConfig
 from blurlive.models.generator import Generator, GeneratorConfig
 from blurlive.models.restorer import RestorerConfig
@@ -139,7 +139,7 @@ def test_when_memory_ends_tiles_shrink_and_the_result_is_the_same(
     scarce = Extractor(tiny_weights, "cpu", "fp32", tile=512)
     real = scarce.net.bands
 
-    def bands(blurred: torch.Tensor, field: torch.Tensor | None, inside: Area) -> Iterator[torch.Tensor]:
+    def bands(blurred: torch.Tensor, field: torch.Tensor | None, inside: Area) -> Iterator[tuple[Place, torch.Tensor]]:
         if blurred.shape[-1] > 600:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(blurred, field, inside)
@@ -155,7 +155,7 @@ def test_when_memory_ends_for_good_one_line_says_what_to_do(
 ) -> None:
     hopeless = Extractor(tiny_weights, "cpu", "fp32")
 
-    def bands(*_: object) -> Iterator[torch.Tensor]:
+    def bands(*_: object) -> Iterator[tuple[Place, torch.Tensor]]:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
 
     monkeypatch.setattr(hopeless.net, "bands", bands)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from blurlive import extractor as extractor_module
 from blurlive import pyramid
 from blurlive.extractor import Extractor
-from blurlive.models.bands import Area
+from blurlive.models.bands import Area, Place
 from blurlive.models.director import (
     ALIGNED,
     CELL,
@@ -181,7 +181,7 @@ def test_what_half_the_size_makes_alone_is_not_made_at_full_size(
     shapes: list[torch.Size] = []
     real = extractor.net.bands
 
-    def bands(blurred: torch.Tensor, field: torch.Tensor | None, inside: Area) -> Iterator[torch.Tensor]:
+    def bands(blurred: torch.Tensor, field: torch.Tensor | None, inside: Area) -> Iterator[tuple[Place, torch.Tensor]]:
         shapes.append(blurred.shape[-2:])
         return real(blurred, field, inside)
 

@@ -14,6 +14,8 @@ from torch import Tensor
 
 Area = tuple[int, int, int, int]
 """Top, bottom, left, right."""
+Place = tuple[slice, slice]
+"""The same as rows and columns."""
 ROWS = 8
 """Bands begin at multiples of so many rows: those of half a picture at whole cells of its field."""
 

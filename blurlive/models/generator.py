@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .bands import Area, Span, convolved, doubled, spans
+from .bands import Area, Place, Span, convolved, doubled, spans
 from .blocks import Up, blocks, normal_init, start_as_identity
 from .director import CELL, FIELD, motion, sure
 
@@ -43,6 +43,10 @@ CHANGE = 0.1
 scale."""
 WEIGHT = 0.5
 """The same for the weights of the taps."""
+CACHED = 2**14
+"""Places of a band on a CPU: some megabytes of what the head says, which its cache holds."""
+LAUNCHED = 2**18
+"""The same elsewhere, where every band is some hundreds of launches."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,6 @@ class Generator(nn.Module):
 
     reach = 224
     """Pixels around a pixel that can change its output (tested): the halo that makes a tile equal the whole."""
-    places = 2**14
-    """Places of a band at half size, at most if it is not too wide: some megabytes of what the head says, which the
-    cache of a CPU holds."""
 
     def __init__(self, config: GeneratorConfig | None = None) -> None:
         super().__init__()
@@ -110,7 +111,7 @@ class Generator(nn.Module):
             nn.init.zeros_(self.head.bias)
 
     def forward(self, blurred: Tensor, field: Tensor | None = None, around: Tensor | None = None) -> Tensor:
-        return torch.cat(list(self.bands(blurred, field, around)), -2)
+        return torch.cat([frames for _, frames in self.bands(blurred, field, around)], -2)
 
     def bands(
         self,
@@ -118,10 +119,11 @@ class Generator(nn.Module):
         field: Tensor | None = None,
         around: Tensor | None = None,
         inside: Area | None = None,
-    ) -> Iterator[Tensor]:
-        """What :meth:`forward` returns, in bands ``(N, 7, C, h, W)`` from top to bottom: all that the head says of a
-        large picture would be most of the memory. They begin at multiples of 16 rows. ``inside`` is the part of
-        ``blurred`` whose frames are wanted; its edges are multiples of 16 too."""
+    ) -> Iterator[tuple[Place, Tensor]]:
+        """What :meth:`forward` returns, in bands ``(N, 7, C, h, W)`` from top to bottom, each with its rows and columns
+        of ``blurred``: all that the head says of a large picture would be most of the memory. They begin at multiples
+        of 16 rows. ``inside`` is the part of ``blurred`` whose frames are wanted; its edges are multiples of 16
+        too."""
         if not self.config.directed:
             field = None
         elif field is None:
@@ -132,9 +134,9 @@ class Generator(nn.Module):
         height, width = found.shape[-2:]
         top, bottom, left, right = (0, height, 0, width) if inside is None else (edge // 2 for edge in inside)
         columns = Span(left, right, width)
-        for rows in spans(top, bottom, height, right - left, self.places):
-            said = convolved(found, rows, columns, *head)
-            yield self._frames(blurred, said.to(blurred.dtype), tap, (doubled(rows.own), doubled(columns.own)))
+        for rows in spans(top, bottom, height, right - left, _places(blurred)):
+            at, said = (doubled(rows.own), doubled(columns.own)), convolved(found, rows, columns, *head)
+            yield at, self._frames(blurred, said.to(blurred.dtype), tap, at)
 
     def _frames(self, blurred: Tensor, said: Tensor, tap: Tap | None, at: Place) -> Tensor:
         """Frames ``(N, 7, C, H, W)`` by what the head says of a part, ``(N, 7 * (T + 4C), H/2, W/2)``."""
@@ -150,7 +152,7 @@ class Generator(nn.Module):
         height, width = blurred.shape[-2] // 2, blurred.shape[-1] // 2
         columns, dtype, out = slice(0, width), self.stem.weight.dtype, []
         ways = None if field is None else sure(field).to(blurred)
-        for rows in spans(0, height, height, width, self.places):
+        for rows in spans(0, height, height, width, _places(blurred)):
             at = (doubled(rows.seen), doubled(columns))
             seen = [_folded(blurred[(..., *at)])]
             if tap is not None and ways is not None:
@@ -177,6 +179,13 @@ class Generator(nn.Module):
         return x
 
 
+def _places(picture: Tensor) -> int:
+    """How many places, at half size, a band shall have at most. A compiler would write out every band: one."""
+    if torch.compiler.is_compiling():
+        return picture.shape[-2] * picture.shape[-1]
+    return CACHED if picture.device.type == "cpu" else LAUNCHED
+
+
 def pixels(picture: Tensor) -> Tensor:
     """Places ``(1, H, W, 2)`` of a picture's pixels as ``grid_sample`` counts them: edges at -1 and 1."""
     height, width = picture.shape[-2:]
@@ -198,8 +207,6 @@ def _by_frame(out: Tensor) -> Tensor:
     return out.view(len(out), FRAMES, -1, *out.shape[2:])
 
 
-Place = tuple[slice, slice]
-"""Rows and columns of the picture, even."""
 Tap = Callable[[float, Place], Tensor]
 
 

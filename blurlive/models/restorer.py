@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .bands import Area
+from .bands import Area, Place
 from .director import Director, DirectorConfig
 from .generator import Generator, GeneratorConfig
 
@@ -70,19 +70,19 @@ class Restorer(nn.Module):
 
         A luminance network (Sec. 3.1) sharpens the luminance, and the blurred photo keeps its colour differences.
         """
-        return torch.cat(list(self.bands(blurred, field)), -2)
+        return torch.cat([frames for _, frames in self.bands(blurred, field)], -2)
 
-    def bands(self, blurred: Tensor, field: Tensor | None = None, inside: Area | None = None) -> Iterator[Tensor]:
-        """The same in bands, from top to bottom, and of the part ``inside`` alone, as the generator's."""
+    def bands(
+        self, blurred: Tensor, field: Tensor | None = None, inside: Area | None = None
+    ) -> Iterator[tuple[Place, Tensor]]:
+        """The same in bands, each with its place, and of the part ``inside`` alone, as the generator's."""
         if self.config.generator.channels == 3:
             yield from self.generator.bands(blurred, field, inside=inside)
             return
-        grey, top = luminance(blurred), 0 if inside is None else inside[0]
-        columns = slice(None) if inside is None else slice(*inside[2:])
-        for sharp in self.generator.bands(grey, field, inside=inside):
-            rows = slice(top, top + sharp.shape[-2])
-            yield blurred[..., rows, columns].unsqueeze(1) + (sharp - grey[..., rows, columns].unsqueeze(1))
-            top = rows.stop
+        grey = luminance(blurred)
+        for at, sharp in self.generator.bands(grey, field, inside=inside):
+            change = sharp - grey[(..., *at)].unsqueeze(1)
+            yield at, blurred[(..., *at)].unsqueeze(1) + change
 
 
 def luminance(rgb: Tensor) -> Tensor:
