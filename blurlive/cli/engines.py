@@ -93,11 +93,12 @@ class _Encoding:
     def __init__(self, work: Work, photo: Photo, steps: Steps) -> None:
         self._work = work
         self._frames: Queue[Frame | Exception | None] = Queue(WAITING)
-        self._stopped = Event()
-        self._end = _aside(lambda: steps.encode(work, photo, self._fed()))
+        self._begun, self._stopped = Event(), Event()
+        self._end = _aside(partial(self._encode, photo, steps))
 
     def feed(self, frames: Iterator[Frame]) -> None:
         """Hand over all frames; those that are not wanted any more, after an error, are not computed."""
+        self._begun.set()
         try:
             for frame in frames:
                 if not self._put(frame):
@@ -114,9 +115,15 @@ class _Encoding:
     def stop(self) -> None:
         """End early and leave no file."""
         self._stopped.set()
+        self._begun.set()
         with suppress(Full):
             self._frames.put_nowait(None)  # it may be waiting for a frame
         self._end.exception()
+
+    def _encode(self, photo: Photo, steps: Steps) -> None:
+        # Nothing is made before `feed`: Ctrl-C may come before the caller has this object, and could not `stop` it.
+        self._begun.wait()
+        steps.encode(self._work, photo, self._fed())
 
     def _put(self, frame: Frame | Exception | None) -> bool:
         while not self._end.done():

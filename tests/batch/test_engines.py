@@ -125,6 +125,27 @@ def test_an_interrupt_ends_the_encoder(where: str) -> None:
     assert ended == ["0 fine"]
 
 
+def test_an_interrupt_while_the_encoder_starts_lets_it_make_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoding, started = threading.Event(), []
+
+    class Interrupting(threading.Thread):
+        def start(self) -> None:
+            super().start()
+            started.append(self)
+            if len(started) == 2:  # the first decodes
+                encoding.wait(0.5)
+                raise KeyboardInterrupt
+
+    class Encoding(Script):
+        def encode(self, *_: Any) -> None:
+            encoding.set()
+
+    monkeypatch.setattr(engines, "Thread", Interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        list(engines._overlapped(works(["fine"]), Encoding(["fine"])))  # type: ignore[arg-type]
+    assert not encoding.is_set(), "nobody would end it"
+
+
 @pytest.mark.parametrize("name", ["", "dask", "ray:0", "ray:x", "local:2", "ray:"])
 def test_engines_that_are_not_there(name: str) -> None:
     with pytest.raises(UsageError, match="--engine"):
