@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -27,12 +27,8 @@ _held: set[int] = set()
 def workshop(folder: Path) -> Iterator[Path]:
     """A hidden folder in ``folder``, hence on the same disk, that is gone afterwards with all that is in it."""
     _sweep(folder)
-    hidden, lock = _made(folder)
-    try:
-        yield hidden
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
-        _unlock(lock)
+    with ExitStack() as last, ExitStack() as leaving:
+        yield _made(folder, leaving, last)
 
 
 @contextmanager
@@ -46,15 +42,18 @@ def alone(place: Path, *, wait: bool = True) -> Iterator[None]:
         _unlock(lock)
 
 
-def _made(folder: Path) -> tuple[Path, int | None]:
+def _made(folder: Path, leaving: ExitStack, last: ExitStack) -> Path:
+    """Make the folder, lock it, and see to its end: ``last`` knows of it before it is made, since Ctrl-C may come right
+    after, or while ``leaving`` removes it."""
     while True:
         hidden = folder / f"{HIDDEN}{secrets.token_hex(4)}"
+        last.callback(shutil.rmtree, hidden, ignore_errors=True)
         hidden.mkdir()
         with suppress(FileNotFoundError):  # another process swept it up before it was locked
-            lock = _lock(hidden, wait=True)
+            leaving.callback(_unlock, _lock(hidden, wait=True))
+            leaving.callback(shutil.rmtree, hidden, ignore_errors=True)
             if hidden.exists():
-                return hidden, lock
-            _unlock(lock)
+                return hidden
 
 
 @cache

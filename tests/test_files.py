@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -36,6 +40,39 @@ def test_what_a_killed_process_left_is_swept_up_by_the_next(tmp_path: Path) -> N
         part.write_text("new")
     assert list(tmp_path.iterdir()) == [file]
     assert file.read_text() == "new"
+
+
+class ControlC:
+    """A trace function that presses Ctrl-C at one line of those that make, lock and remove the hidden folder."""
+
+    def __init__(self, line: int) -> None:
+        self.lines = line + 1
+        """How many lines are to come."""
+
+    def __call__(self, frame: FrameType, event: str, _: Any) -> ControlC | None:
+        if frame.f_code.co_filename not in {workshop.__file__, contextlib.__file__, shutil.__file__}:
+            return None
+        self.lines -= event == "line"
+        if event == "line" and not self.lines:
+            raise KeyboardInterrupt
+        return self
+
+
+def test_control_c_at_any_line_leaves_no_hidden_folder(tmp_path: Path) -> None:
+    debugger, line, lasting = sys.gettrace(), 0, True
+    while lasting:
+        control_c = ControlC(line)
+        with contextlib.suppress(KeyboardInterrupt, OSError):  # OSError: rmtree closes twice what it was closing
+            try:
+                sys.settrace(control_c)
+                with workshop.workshop(tmp_path) as hidden:
+                    (hidden / "half").touch()
+            finally:
+                sys.settrace(debugger)
+        assert list(tmp_path.iterdir()) == [], line
+        lasting = control_c.lines <= 0
+        line += 1
+    assert line > 50, "it was pressed at many lines"
 
 
 def test_an_exception_leaves_the_file_as_it_was(tmp_path: Path) -> None:
