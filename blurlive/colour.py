@@ -36,8 +36,9 @@ def plain(image: Image.Image) -> Image.Image:
 def to_srgb(image: Image.Image) -> Image.Image:
     """The RGB image of what `plain` returned, in sRGB, transparent parts laid on white; ``image`` may be changed.
 
-    The profile that is embedded, or that EXIF stands for (`profiles`), is applied by relative colorimetric intent with
-    black point compensation, as image editors do by default; one that is broken or made for other channels is ignored.
+    The profile that is embedded, or that says what the file tells otherwise (`profiles`), is applied by relative
+    colorimetric intent with black point compensation, as image editors do by default; one that is broken or made for
+    other channels is ignored.
     """
     if image.mode in ("LA", "RGBA"):
         image = _on_white(image)

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 
+from .cicp import CodePoints, code_points
 from .colour import plain, to_srgb
 from .errors import InputError, UsageError
 from .moments import CHOOSE, Moment
@@ -67,8 +68,9 @@ def load_photo(
 
     Reads JPEG, PNG, WebP, TIFF, AVIF, BMP, GIF, PPM and, with the ``heic`` extra, HEIC; of an animation, or a video in
     a file, the frame ``at`` a moment, which must be given for them and means nothing for a still photo.
-    EXIF orientation and colour profile are applied, transparent parts laid on white; `colour.plain` says how deep
-    grey is scaled. With ``max_side`` a photo whose longer side has more pixels than that is shrunk to it (Lanczos).
+    EXIF orientation and colour profile (or what stands for one: `cicp`, `profiles`) are applied, transparent parts laid
+    on white; `colour.plain` says how deep grey is scaled. With ``max_side`` a photo whose longer side has more pixels
+    than that is shrunk to it (Lanczos).
     Threads take turns: Pillow's limit and Python's warnings, both set here, belong to the whole process.
 
     Raises `InputError` for anything wrong with the photo, a file of more than ``max_pixels`` pixels included, and
@@ -201,6 +203,7 @@ def _identified(stream: BinaryIO, name: str, max_pixels: int) -> ImageFile.Image
     stream.seek(0)
     head = stream.read(64)
     formats = (*_FORMATS, _heif(name)) if is_heif(head) else _FORMATS
+    points = code_points(stream)
     try:
         image = Image.open(stream, formats=formats)
     except MemoryError:
@@ -213,7 +216,20 @@ def _identified(stream: BinaryIO, name: str, max_pixels: int) -> ImageFile.Image
         raise InputError(_too_large(name, max_pixels))
     if image.format == "TIFF" and is_raw(head, name, getattr(image, "tag_v2", {})):
         raise InputError(f"{name}: {RAW}")  # Pillow would give its thumbnail
+    _profile_from(points, image, name)
     return image
+
+
+def _profile_from(points: CodePoints | None, image: Image.Image, name: str) -> None:
+    """Give the image the profile that its file tells by code points, of which Pillow knows nothing."""
+    if points is None or ("icc_profile" in image.info and not points.before_profile):
+        return
+    if points.hdr:
+        raise InputError(f"{name}: is an HDR photo ({points.hdr}); export it in SDR, as JPEG say")
+    for said in ("icc_profile", "gamma", "chromaticity"):
+        image.info.pop(said, None)
+    if profile := points.profile():
+        image.info["icc_profile"] = profile
 
 
 def _too_large(name: str, max_pixels: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 from safetensors.torch import save
 
 from blurlive import weights
@@ -30,6 +30,7 @@ def photos() -> list[bytes]:
         (rgb.convert("L"), "JPEG", {}),
         (rgb.convert("CMYK"), "JPEG", {"progressive": True}),
         (rgb, "PNG", both),
+        (rgb, "PNG", {"pnginfo": _chunks()}),
         (rgb.quantize(7), "PNG", {"transparency": bytes([0, 99, 255])}),
         (rgb.convert("1"), "PNG", {}),
         (deep, "PNG", {}),
@@ -54,6 +55,13 @@ def photos() -> list[bytes]:
         (rgb.convert("I"), "TIFF", {}),
     ]
     return [_saved(*one) for one in made]
+
+
+def _chunks() -> PngImagePlugin.PngInfo:
+    info = PngImagePlugin.PngInfo()
+    info.add(b"cICP", bytes([12, 13, 0, 1]))
+    info.add(b"gAMA", (100_000).to_bytes(4, "big"))
+    return info
 
 
 def _exif() -> Image.Exif:
