@@ -90,7 +90,8 @@ def _meta(stream: BinaryIO) -> bytes:
         if size == 1:  # more than 32 bits
             (size,), head = _read(">Q", stream), 16
         if kind == b"meta":
-            return stream.read(min(size - head, _LARGEST))
+            size = size or head + _LARGEST  # 0: it reaches to the end of the file
+            return stream.read(max(0, min(size - head, _LARGEST)))
         stream.seek(max(0, size - head), 1)
         head = 8
     return b""

@@ -44,7 +44,7 @@ def adobe_rgb() -> bytes:
 def rgb_profile(chromaticities: Chromaticities, gamma: float | None) -> bytes:
     """An ICC profile of a display with these primaries and white; without a ``gamma`` it has the curve of sRGB.
 
-    Raises ValueError or an ArithmeticError for chromaticities of no colour.
+    Raises ValueError, an ArithmeticError or struct.error for chromaticities of no colour.
     """
     curve = _curve([round(gamma * 256)] if gamma else _srgb_curve())
     tags: dict[bytes, bytes] = {}

@@ -93,12 +93,12 @@ class _Encoding:
     def __init__(self, work: Work, photo: Photo, steps: Steps) -> None:
         self._work = work
         self._frames: Queue[Frame | Exception | None] = Queue(WAITING)
-        self._begun, self._stopped = Event(), Event()
+        self._feeding, self._stopped = Event(), Event()
         self._end = _aside(partial(self._encode, photo, steps))
 
     def feed(self, frames: Iterator[Frame]) -> None:
         """Hand over all frames; those that are not wanted any more, after an error, are not computed."""
-        self._begun.set()
+        self._feeding.set()
         try:
             for frame in frames:
                 if not self._put(frame):
@@ -115,14 +115,14 @@ class _Encoding:
     def stop(self) -> None:
         """End early and leave no file."""
         self._stopped.set()
-        self._begun.set()
+        self._feeding.set()
         with suppress(Full):
             self._frames.put_nowait(None)  # it may be waiting for a frame
         self._end.exception()
 
     def _encode(self, photo: Photo, steps: Steps) -> None:
         # Nothing is made before `feed`: Ctrl-C may come before the caller has this object, and could not `stop` it.
-        self._begun.wait()
+        self._feeding.wait()
         steps.encode(self._work, photo, self._fed())
 
     def _put(self, frame: Frame | Exception | None) -> bool:

@@ -19,6 +19,7 @@ RGB = np.array(
 )  # 3 wide, 2 high: a photo that cannot be mistaken for its transpose
 
 
+COLOURS = np.array([[[200, 60, 40], [60, 200, 40], [40, 60, 200], [128, 128, 128], [255, 255, 255]]], np.uint8)
 DISPLAY_P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
 
 
@@ -75,14 +76,24 @@ def tiff_directory(order: str, fields: list[tuple[int, ...]], at: int) -> bytes:
 
 def icc(space: bytes, primaries: tuple[tuple[float, ...], ...] = (), gamma: float | None = 2.2) -> bytes:
     """A small ICC profile: a matrix and one curve for RGB, the curve alone for grey; None: that of sRGB."""
-    x = np.linspace(0, 1, 1024)
-    table = np.rint(65535 * np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)).astype(">u2")
+    table = np.rint(65535 * as_light(np.linspace(0, 1, 1024))).astype(">u2")
     points = table.tobytes() if gamma is None else struct.pack(">H2x", round(gamma * 256))
     curve = b"curv\0\0\0\0" + struct.pack(">I", 1024 if gamma is None else 1) + points
     tags = {b"kTRC": curve} if space == b"GRAY" else {}
     for name, primary in zip((b"r", b"g", b"b"), primaries, strict=False):
         tags |= {name + b"XYZ": xyz(primary), name + b"TRC": curve}
     return assembled(space, tags)
+
+
+def as_light(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values from 0 to 1 as linear light (IEC 61966-2-1)."""
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def as_srgb(light: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Linear light from 0 to 1, clipped, as values from 0 to 255 (IEC 61966-2-1)."""
+    light = light.clip(0, 1)
+    return 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 def pixels(file: io.BytesIO, **options: Any) -> NDArray[np.uint8]:

@@ -17,27 +17,16 @@ from blurlive.cicp import CodePoints, code_points
 from blurlive.errors import InputError
 from blurlive.moments import Moment
 
-from .conftest import DISPLAY_P3, RGB, icc, pixels, saved
+from .conftest import COLOURS, DISPLAY_P3, RGB, as_light, as_srgb, icc, pixels, saved
 
-COLOURS = np.array([[[200, 60, 40], [60, 200, 40], [40, 60, 200], [128, 128, 128], [255, 255, 255]]], np.uint8)
 FLAT = COLOURS.repeat(16, 0).repeat(16, 1)
 P3, BT_2020, SRGB, LINEAR, PQ, HLG = 12, 9, 13, 8, 16, 18
-
-
-def as_srgb(light: NDArray[np.float64]) -> NDArray[np.float64]:
-    light = light.clip(0, 1)
-    return 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-
-
-def as_light(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-    value = rgb / 255
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
 
 
 def from_p3(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Display P3 in sRGB, by the matrix of CSS Color 4, section 18."""
     to_srgb = [[1.22494, -0.22494, 0], [-0.04206, 1.04206, 0], [-0.01964, -0.07864, 1.09827]]
-    return as_srgb(as_light(rgb) @ np.array(to_srgb).T)
+    return as_srgb(as_light(rgb / 255) @ np.array(to_srgb).T)
 
 
 def avif(primaries: int, transfer: int, **options: Any) -> io.BytesIO:
@@ -93,7 +82,7 @@ def test_linear_light() -> None:
 
 @pytest.mark.parametrize(("transfer", "name"), [(PQ, "PQ"), (HLG, "HLG")])
 def test_hdr_is_told_so(transfer: int, name: str) -> None:
-    """As for videos: the frames would come out pale."""
+    """As for videos: taken for sRGB, it would come out in other colours."""
     for file in (avif(BT_2020, transfer), png(cicp(BT_2020, transfer)), png(cicp(P3, transfer), icc_profile=b"x")):
         with pytest.raises(InputError, match=rf"is an HDR photo \({name}\); export it in SDR"):
             pixels(file)
@@ -134,8 +123,9 @@ def box(kind: bytes, *contents: bytes) -> bytes:
     return struct.pack(">I4s", 8 + len(content), kind) + content
 
 
-def heif(numbers: dict[int, list[int]], primary: int, *, wide: bool, long: bool, large: bool) -> bytes:
-    """A file without pixels: which of three colour boxes, P3, PQ and a profile, belongs to which item."""
+def heif(numbers: dict[int, list[int]], primary: int, *, wide: bool, long: bool, large: bool, last: bool) -> bytes:
+    """A file without pixels: which of three colour boxes, P3, PQ and a profile, belongs to which item. The ``last`` box
+    may leave its size open."""
     index, number = "H" if wide else "B", "I" if long else "H"
     essential = 0x8000 if wide else 0x80
     colours = [box(b"colr", b"nclx", struct.pack(">HHHB", p, t, 1, 128)) for p, t in ((P3, SRGB), (BT_2020, PQ))]
@@ -147,14 +137,14 @@ def heif(numbers: dict[int, list[int]], primary: int, *, wide: bool, long: bool,
     properties = box(b"iprp", box(b"ipco", *colours, box(b"colr", b"prof")), box(b"ipma", associations))
     meta = box(b"meta", bytes(4), box(b"pitm", struct.pack(f">B3x{number}", long, primary)), properties)
     pixels = struct.pack(">I4sQ", 1, b"mdat", 16 + 5) + b"12345" if large else box(b"mdat", b"12345")
-    return box(b"ftyp", b"heix") + pixels + meta
+    return box(b"ftyp", b"heix") + pixels + (bytes(4) + meta[4:] if last else meta)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.booleans(), st.booleans(), st.booleans())
-def test_the_primary_item_counts(wide: bool, long: bool, large: bool) -> None:
+@given(st.fixed_dictionaries({name: st.booleans() for name in ("wide", "long", "large", "last")}))
+def test_the_primary_item_counts(layout: dict[str, bool]) -> None:
     def said(numbers: dict[int, list[int]], primary: int) -> CodePoints | None:
-        return code_points(io.BytesIO(heif(numbers, primary, wide=wide, long=long, large=large)))
+        return code_points(io.BytesIO(heif(numbers, primary, **layout)))
 
     both = {7: [0, 3, 1], 9: [2]}
     assert said(both, 7) == CodePoints(P3, SRGB, before_profile=False)
@@ -166,7 +156,7 @@ def test_the_primary_item_counts(wide: bool, long: bool, large: bool) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_damage_is_never_an_error_here(data: st.DataObject) -> None:
-    whole = [png(cicp(P3, SRGB)).getvalue(), heif({7: [1], 9: [2]}, 9, wide=True, long=False, large=True)]
+    whole = [png(cicp(P3, SRGB)).getvalue(), heif({7: [1], 9: [2]}, 9, wide=True, long=False, large=True, last=False)]
     file = bytearray(data.draw(st.sampled_from(whole)))
     for _ in range(data.draw(st.integers(0, 4))):
         file[data.draw(st.integers(0, len(file) - 1))] = data.draw(st.integers(0, 255))

@@ -16,7 +16,7 @@ from PIL import ExifTags, Image, ImageCms
 from blurlive.errors import UsageError
 from blurlive.image import load_photo
 
-from .conftest import DISPLAY_P3, QUALITY, RGB, icc, pixels, png, saved
+from .conftest import COLOURS, DISPLAY_P3, QUALITY, RGB, as_srgb, icc, pixels, png, saved
 
 SRGB = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410))
 """X, Y, Z (D50) of the red, green and blue primaries."""
@@ -24,9 +24,7 @@ SRGB = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06
 
 def through_matrix(rgb: NDArray[np.uint8], gamma: float = 2.2) -> NDArray[np.float64]:
     """What Display P3 primaries under a plain gamma are in sRGB, by arithmetic of our own."""
-    linear = (rgb / 255) ** gamma @ np.array(DISPLAY_P3) @ np.linalg.inv(np.array(SRGB))
-    linear = linear.clip(0, 1)
-    return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return as_srgb((rgb / 255) ** gamma @ np.array(DISPLAY_P3) @ np.linalg.inv(np.array(SRGB)))
 
 
 @settings(max_examples=30, deadline=None)
@@ -98,9 +96,6 @@ def test_broken_exif_leaves_the_photo_as_it_lies() -> None:
         assert (pixels(saved(Image.fromarray(RGB), "PNG", exif=exif)) == RGB).all()
 
 
-COLOURS = np.array([[[200, 60, 40], [60, 200, 40], [40, 60, 200], [128, 128, 128], [255, 255, 255]]], np.uint8)
-
-
 def test_display_p3_is_converted() -> None:
     file = saved(Image.fromarray(COLOURS), "PNG", icc_profile=icc(b"RGB ", DISPLAY_P3))
     expected = through_matrix(COLOURS)
@@ -134,8 +129,7 @@ def to_xyz(*chromaticities: tuple[float, float]) -> NDArray[np.float64]:
 
 def from_adobe_rgb(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
     adobe, srgb = to_xyz((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), to_xyz((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
-    linear = ((rgb / 255) ** (563 / 256) @ adobe @ np.linalg.inv(srgb)).clip(0, 1)
-    return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return as_srgb((rgb / 255) ** (563 / 256) @ adobe @ np.linalg.inv(srgb))
 
 
 @pytest.mark.parametrize(("space", "index"), [(65535, "R03"), (None, "R03"), (2, None)])
