@@ -40,13 +40,14 @@ class _Codec:
 
 
 # Above so many pixels H.264 keeps as few pictures as it can: one reference, none looked ahead to, and threads that
-# share a picture instead of taking one each. At 48 MP that is 1.3 GiB instead of 2.7, for a file up to twice as large.
+# share a picture instead of taking one each. At 48 MP that is 1.3 GiB instead of 2.7, for a larger file.
 _LARGE = 12_000_000
 _FRUGAL = "-rc-lookahead 0 -refs 1 -threads 2 -x264-params mbtree=0:sync-lookahead=0:weightp=0:sliced-threads=1"
-# A keyframe every seven frames, the length of one exposure, makes stepping back and forth quick. Frames are stored in
-# the order they are shown (no B-frames), so that a clip repeats by copying. Short look-aheads bound the memory.
-_H264 = _Codec("mp4", "-c:v libx264 -preset medium -crf 16 -bf 0 -g 7 -rc-lookahead 7", even=True, large=_FRUGAL)
-_VP9 = _Codec("webm", "-c:v libvpx-vp9 -crf 18 -b:v 0 -deadline good -cpu-used 3 -row-mt 1 -g 7 -lag-in-frames 7")
+# A keyframe codes all of the picture anew, and a still background pulses there: so none within the 42 frames of slow
+# motion. One in so many keeps stepping back and forth quick in longer clips. Frames are stored in the order they are
+# shown (no B-frames), so that a clip repeats by copying. Short look-aheads bound the memory.
+_H264 = _Codec("mp4", "-c:v libx264 -preset medium -crf 16 -bf 0 -g 42 -rc-lookahead 7", even=True, large=_FRUGAL)
+_VP9 = _Codec("webm", "-c:v libvpx-vp9 -crf 18 -b:v 0 -deadline good -cpu-used 3 -row-mt 1 -g 42 -lag-in-frames 7")
 
 
 @contextmanager

@@ -89,6 +89,17 @@ def test_large_pictures_are_encoded_in_little_memory(tmp_path: Path, monkeypatch
     assert np.abs(decoded(frugal).astype(int) - np.stack(frames)).max() <= 6
 
 
+@pytest.mark.parametrize("format", VIDEOS)
+def test_a_still_background_does_not_pulse(format: str, tmp_path: Path) -> None:
+    """Keyframes would show: each codes the whole picture anew."""
+    frames = [np.random.default_rng(0).integers(60, 200, (96, 128, 3), np.uint8) for _ in range(42)]
+    for number, frame in enumerate(frames):
+        frame[40:56, 32 + number : 48 + number] = 255
+    clip = decoded(write(tmp_path / f"clip.{format}", frames, clip_of(frames, fps=30))).astype(int)
+    steps = np.abs(np.diff(clip, axis=0))[:, 70:].mean((1, 2, 3))
+    assert steps.max() < 0.5
+
+
 def test_a_single_frame_makes_a_video(tmp_path: Path) -> None:
     frames = moving(16, 16, 1)
     assert len(decoded(write(tmp_path / "clip.mp4", frames, clip_of(frames, repeat=30)))) == 30
