@@ -24,6 +24,8 @@ FASTEST = 50
 """Browsers slow frames of less than 1/50 s down to 1/10 s, so that no GIF plays faster than this."""
 GRAIN = 8
 """Strength of the dither in grey levels."""
+LIFT = 1.5
+"""Pillow looks the nearest colour up for levels that it rounds down to multiples of four, so by 1.5 on average."""
 
 
 class Gif:
@@ -71,12 +73,12 @@ class Gif:
 
 
 def _bayer(size: tuple[int, int]) -> NDArray[np.int16]:
-    """An 8x8 ordered dither (Bayer 1973) of ``GRAIN`` grey levels around 0, tiled to ``(H, W)``."""
+    """An 8x8 ordered dither (Bayer 1973) of ``GRAIN`` grey levels around ``LIFT``, tiled to ``(H, W)``."""
     square = np.zeros((1, 1))
     for _ in range(3):
         square = np.block([[4 * square, 4 * square + 2], [4 * square + 3, 4 * square + 1]])
     width, height = size
-    levels = np.round(((square + 0.5) / 64 - 0.5) * GRAIN).astype(np.int16)
+    levels = np.round(((square + 0.5) / 64 - 0.5) * GRAIN + LIFT).astype(np.int16)
     return np.tile(levels, (-(-height // 8), -(-width // 8)))[:height, :width]
 
 

@@ -52,6 +52,12 @@ def test_colours_of_an_animation_are_right(format: str, tmp_path: Path) -> None:
     assert np.abs(found[1, 16, 16::32].astype(int) - PATCHES[::-1]).max() <= 6
 
 
+def test_a_gif_is_as_bright_as_its_frames(tmp_path: Path) -> None:
+    frames = [np.random.default_rng(0).normal(128, 40, (120, 160, 3)).clip(0, 255).astype(np.uint8)]
+    found, _, _ = animated(write(tmp_path / "clip.gif", frames))
+    assert np.abs(np.subtract(found, frames, dtype=float).mean((0, 1, 2))).max() < 0.5
+
+
 @pytest.mark.parametrize(("fps", "gif"), [(10, 700), (30, 230), (24, 290), (7.5, 930), (60, 140)])
 @pytest.mark.parametrize("format", ANIMATIONS)
 def test_an_animation_lasts_as_long_as_it_should(format: str, fps: float, gif: int, tmp_path: Path) -> None:
