@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -83,17 +84,19 @@ def _of_boxes(stream: BinaryIO) -> CodePoints | None:
 
 def _meta(stream: BinaryIO) -> bytes:
     """The content of the file's meta box; empty if there is none."""
-    stream.seek(0)
-    size, head = 8, 8
-    while size >= head:
+    end, at = stream.seek(0, io.SEEK_END), 0
+    while at < end:
+        stream.seek(at)
         size, kind = _read(">I4s", stream)
+        head = 8
         if size == 1:  # more than 32 bits
             (size,), head = _read(">Q", stream), 16
+        size = size or end - at  # 0: it reaches to the end of the file
         if kind == b"meta":
-            size = size or head + _LARGEST  # 0: it reaches to the end of the file
             return stream.read(max(0, min(size - head, _LARGEST)))
-        stream.seek(max(0, size - head), 1)
-        head = 8
+        if size < head:
+            break
+        at += size
     return b""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -162,6 +163,16 @@ def test_damage_is_never_an_error_here(data: st.DataObject) -> None:
         file[data.draw(st.integers(0, len(file) - 1))] = data.draw(st.integers(0, 255))
     del file[data.draw(st.integers(0, len(file))) :]
     code_points(io.BytesIO(bytes(file)))
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 2**31, 2**63 - 1, 2**63, 2**64 - 1])
+def test_a_box_of_any_size_is_no_error(size: int, tmp_path: Path) -> None:
+    """No file is so long, but a damaged one may say so."""
+    path = tmp_path / "damaged.avif"
+    path.write_bytes(box(b"ftyp", b"heix") + struct.pack(">I4sQ", 1, b"mdat", size) + bytes(100))
+    with path.open("rb") as file:
+        assert code_points(file) is None
+    assert code_points(io.BytesIO(path.read_bytes())) is None
 
 
 def test_other_files_say_nothing() -> None:
