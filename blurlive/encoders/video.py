@@ -40,7 +40,8 @@ class _Codec:
 
 
 # Above so many pixels H.264 keeps as few pictures as it can: one reference, none looked ahead to, and threads that
-# share a picture instead of taking one each. At 48 MP that is 1.3 GiB instead of 2.7, for a larger file.
+# share a picture instead of taking one each. At 48 MP that is 1.2 GiB instead of 2.7, for a larger file
+# (`python benchmarks/memory.py 48`, with and without ``large`` below).
 _LARGE = 12_000_000
 _FRUGAL = "-rc-lookahead 0 -refs 1 -threads 2 -x264-params mbtree=0:sync-lookahead=0:weightp=0:sliced-threads=1"
 # A keyframe codes all of the picture anew, and a still background pulses there: so none within the 42 frames of slow
