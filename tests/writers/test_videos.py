@@ -100,6 +100,18 @@ def test_a_still_background_does_not_pulse(format: str, tmp_path: Path) -> None:
     assert steps.max() < 0.5
 
 
+def test_every_frame_of_a_webm_is_kept_equally_well(tmp_path: Path) -> None:
+    """Else steps of slow motion, which are small, come out longer and shorter than they are."""
+    across, down = np.meshgrid(np.arange(128), np.arange(96))
+    waves = np.random.default_rng(0).uniform(-0.8, 0.8, (24, 2))
+    texture = [sum(np.sin(x * (across + 0.17 * n) + y * down + 50 * x * y) for x, y in waves) for n in range(42)]
+    frames = [(128 + 15 * picture[..., None]).clip(0, 255).astype(np.uint8).repeat(3, 2) for picture in texture]
+    clip = decoded(write(tmp_path / "clip.webm", frames, clip_of(frames, fps=14))).astype(float)
+    psnr = 20 * np.log10(255) - 10 * np.log10(np.square(clip - np.stack(frames)).mean((1, 2, 3)))
+    assert psnr.min() > 40
+    assert np.ptp(psnr) < 3
+
+
 def test_a_single_frame_makes_a_video(tmp_path: Path) -> None:
     frames = moving(16, 16, 1)
     assert len(decoded(write(tmp_path / "clip.mp4", frames, clip_of(frames, repeat=30)))) == 30
