@@ -49,7 +49,7 @@ _FRUGAL = "-rc-lookahead 0 -refs 1 -threads 2 -x264-params mbtree=0:sync-lookahe
 # shown (no B-frames), so that a clip repeats by copying. Short look-aheads bound the memory.
 _H264 = _Codec("mp4", "-c:v libx264 -preset medium -crf 16 -bf 0 -g 42 -rc-lookahead 7", even=True, large=_FRUGAL)
 # One quantizer for all frames: left to itself, VP9 keeps every few frames far better than those between, and the small
-# steps of slow motion come out uneven.
+# steps of slow motion come out uneven. Its crf must not lie outside the bounds.
 _VP9 = _Codec(
     "webm", "-c:v libvpx-vp9 -crf 8 -qmin 8 -qmax 8 -b:v 0 -deadline good -cpu-used 3 -row-mt 1 -g 42 -lag-in-frames 7"
 )
