@@ -2,10 +2,10 @@
 
 The whole suite with them, in a new environment:
 
-    python .ci/lowest.py > lowest.txt && pip install -c constraints.txt -c lowest.txt -e '.[dev]' && pytest
+    python .ci/lowest.py > lowest.txt && pip install -c lowest.txt -e '.[dev]' && pytest
 
-None on a Python above the lowest, for which such old versions may have no wheels; none of PyTorch, of which
-constraints.txt names the CPU build.
+PyTorch among them, whose old wheels for Linux are gigabytes of CUDA: .ci/run takes that of constraints.txt instead.
+None on a Python above the lowest, for which such old versions may have no wheels.
 """
 
 from __future__ import annotations
@@ -19,5 +19,4 @@ extras = project["optional-dependencies"]
 wanted = [*project["dependencies"], *(each for name in extras if name != "dev" for each in extras[name])]
 lowest_python = tuple(int(part) for part in project["requires-python"].removeprefix(">=").split("."))
 if sys.version_info[:2] == lowest_python:
-    pinned = (each.replace(">=", "==") for each in wanted if not each.startswith("torch>"))
-    print(*dict.fromkeys(pinned), sep="\n")
+    print(*dict.fromkeys(each.replace(">=", "==") for each in wanted), sep="\n")
