@@ -44,14 +44,14 @@ class _Codec:
 # (`python benchmarks/memory.py 48`, with and without ``large`` below).
 _LARGE = 12_000_000
 _FRUGAL = "-rc-lookahead 0 -refs 1 -threads 2 -x264-params mbtree=0:sync-lookahead=0:weightp=0:sliced-threads=1"
-# A keyframe codes all of the picture anew, and a still background pulses there: so none within the 42 frames of slow
-# motion. One in so many keeps stepping back and forth quick in longer clips. Frames are stored in the order they are
-# shown (no B-frames), so that a clip repeats by copying. Short look-aheads bound the memory.
-_H264 = _Codec("mp4", "-c:v libx264 -preset medium -crf 16 -bf 0 -g 42 -rc-lookahead 7", even=True, large=_FRUGAL)
+# A keyframe codes all of the picture anew, and a still background pulses there: so none within the 252 frames of three
+# rounds of slow motion. One in so many keeps stepping back bearable in longer clips. Frames are stored in the order
+# they are shown (no B-frames), so that a clip repeats by copying. Short look-aheads bound the memory.
+_H264 = _Codec("mp4", "-c:v libx264 -preset medium -crf 16 -bf 0 -g 252 -rc-lookahead 7", even=True, large=_FRUGAL)
 # One quantizer for all frames: left to itself, VP9 keeps every few frames far better than those between, and the small
 # steps of slow motion come out uneven. Its crf must not lie outside the bounds.
 _VP9 = _Codec(
-    "webm", "-c:v libvpx-vp9 -crf 8 -qmin 8 -qmax 8 -b:v 0 -deadline good -cpu-used 3 -row-mt 1 -g 42 -lag-in-frames 7"
+    "webm", "-c:v libvpx-vp9 -crf 8 -qmin 8 -qmax 8 -b:v 0 -deadline good -cpu-used 3 -row-mt 1 -g 252 -lag-in-frames 7"
 )
 
 

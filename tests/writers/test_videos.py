@@ -94,9 +94,10 @@ def test_large_pictures_are_encoded_in_little_memory(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("format", VIDEOS)
 def test_a_still_background_does_not_pulse(format: str, tmp_path: Path) -> None:
     """Keyframes would show: each codes the whole picture anew."""
-    frames = [np.random.default_rng(0).integers(60, 200, (96, 128, 3), np.uint8) for _ in range(42)]
+    background = np.random.default_rng(0).integers(60, 200, (96, 128, 3), np.uint8)
+    frames = [background.copy() for _ in range(252)]  # three rounds of slow motion
     for number, frame in enumerate(frames):
-        frame[40:56, 32 + number : 48 + number] = 255
+        frame[40:56, 32 + number // 6 : 48 + number // 6] = 255
     clip = decoded(write(tmp_path / f"clip.{format}", frames, clip_of(frames, fps=30))).astype(int)
     steps = np.abs(np.diff(clip, axis=0))[:, 70:].mean((1, 2, 3))
     assert steps.max() < 0.5
