@@ -14,6 +14,7 @@ from .moments import Moment
 REMEDY = "reinstall imageio-ffmpeg or set IMAGEIO_FFMPEG_EXE to a working ffmpeg"
 _HDR = re.compile(r"Video:.*(smpte2084|arib-std-b67)")
 _LASTS = re.compile(r"Duration: (\d+):(\d+):([\d.]+)")
+_DECODED = re.compile(r"\(video\):.*; (\d+) frames decoded")
 _COMPLAINT = re.compile(r"\[(?:error|fatal)\] *(?:\[[^]]*\] *)*(.*)")
 
 
@@ -47,7 +48,7 @@ def video_frame(path: Path, name: str, at: Moment) -> bytes:
         reason = f" ({complaint[1]})" if complaint else ""
         raise InputError(f"{name}: cannot be decoded as a video{reason}; convert it to an mp4 with H.264 first")
     if not frame:
-        raise InputError(f"{name}: has no frame there{_lasting(said)}; choose an earlier one with --at")
+        raise InputError(f"{name}: {_shortage(said, at)}; choose an earlier one with --at")
     return frame
 
 
@@ -58,7 +59,7 @@ def _run(path: Path, name: str, at: Moment) -> tuple[str, bytes | None]:
     source = ("-protocol_whitelist", "file", *seek, "-i", file_url(path))  # a playlist must not reach out
     picture = ("-map", "0:V:0", *select, "-frames:v", "1", "-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "-")
     try:
-        command = [executable(), "-hide_banner", "-nostdin", "-loglevel", "level+info", *source, *picture]
+        command = [executable(), "-hide_banner", "-nostdin", "-loglevel", "level+verbose", *source, *picture]
         done = subprocess.run(
             command, capture_output=True, stdin=subprocess.DEVNULL, start_new_session=True, check=False
         )
@@ -67,9 +68,13 @@ def _run(path: Path, name: str, at: Moment) -> tuple[str, bytes | None]:
     return done.stderr.decode(errors="replace"), None if done.returncode else done.stdout
 
 
-def _lasting(said: str) -> str:
+def _shortage(said: str, at: Moment) -> str:
+    """How much of a video there is, in the unit that was asked in: counting frames is exact only without a seek."""
+    decoded = _DECODED.search(said)
+    if at.frame is not None and decoded and (count := int(decoded[1])):
+        return f"has only {count} frame{'s' * (count > 1)}"
     lasts = _LASTS.search(said)
     if lasts is None:
-        return ""
+        return "has no frame there"
     hours, minutes, seconds = (float(part) for part in lasts.groups())
-    return f", it lasts {3600 * hours + 60 * minutes + seconds:g} s"
+    return f"has no frame there, it lasts {3600 * hours + 60 * minutes + seconds:g} s"
