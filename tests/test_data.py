@@ -3,7 +3,9 @@ alone."""
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -213,6 +215,21 @@ def test_the_order_does_not_depend_on_the_number_of_workers(workers: int) -> Non
     assert list(islice(items, 5)) == [2, 3, 4, 5, 6]
     with pytest.raises(DataError, match=r"^seven is broken; take another$"):  # without the worker's traceback
         next(items)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminate() cannot be refused there")
+def test_workers_leave_the_first_sigterm_to_the_training_process() -> None:
+    items = loader(Stream(abs), 2)
+    assert list(islice(items, 2)) == [0, 1]  # both work
+    workers = multiprocessing.active_children()
+    assert len(workers) == 2
+    for worker in workers:
+        worker.terminate()
+    assert list(islice(items, 50)) == list(range(2, 52))  # more than are made ahead
+    with pytest.raises(RuntimeError, match="killed by signal"):
+        for worker in workers:
+            worker.terminate()
+            worker.join(20)
 
 
 def test_folders_and_broken_links_called_like_pictures_are_passed_over(tmp_path: Path) -> None:

@@ -78,10 +78,7 @@ def main() -> None:
 
 
 def _stop(*_: object) -> NoReturn:
-    """Exit by unwinding, so that half-written files are removed. Who stops a whole group of processes also stops those
-    that make training data: torch has a say when one of them dies, which is no news any more."""
-    if hasattr(signal, "SIGCHLD"):
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+    """Exit by unwinding, so that half-written files are removed."""
     sys.exit(143)
 
 

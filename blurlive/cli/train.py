@@ -8,6 +8,7 @@ blurlive train --stage hepta --data GOPRO_Large_all/train --out runs/hepta --ini
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -150,8 +151,11 @@ def _run(settings: TrainConfig, folder: Path, resume: bool, quiet: bool) -> None
     from ..weights import EXPORTED
 
     try:
-        with _Progress(settings.stage, settings.steps, quiet) as progress:
-            for report in loop(settings, folder, resume, progress.say):
+        with (
+            _Progress(settings.stage, settings.steps, quiet) as progress,
+            closing(loop(settings, folder, resume, progress.say)) as reports,
+        ):
+            for report in reports:
                 progress.show(report)
     except (KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM
         if not quiet:

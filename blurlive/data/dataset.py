@@ -111,8 +111,11 @@ def loader(stream: Stream[Item], workers: int) -> Iterator[Item]:
 
 def _stand_back(_worker: int) -> None:
     """Let the training process go first: where cores are few, each of its threads waits for the slowest. Stopping is
-    its business too: Ctrl-C is for it alone, and a batch that it no longer takes is no news."""
+    its business too: Ctrl-C and the first SIGTERM, which may be for all processes of a group, are for it alone. It then
+    ends this one, by another SIGTERM if it must; one that died before could leave a lock that it waits for. A batch
+    that it no longer takes is no news."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     if hasattr(signal, "SIGPIPE"):  # multiprocessing would show a traceback of the broken pipe
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.excepthook = _unless_unwanted

@@ -7,12 +7,13 @@ for report in train(config, Path("runs/base")):
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from ..data.dataset import Batch
 from ..data.source import Source, open_source
 from ..devices import is_out_of_memory
 from ..errors import DataError, DeviceError, OutputError, reason
@@ -24,6 +25,7 @@ from .export import export
 from .journal import Journal, Report
 from .ranks import Ranks, join, leave
 from .run import Run
+from .unbroken import unbroken
 from .validation import PART, sample_sheet, validate, validation_set
 
 LOCK = ".lock"
@@ -32,13 +34,14 @@ LOCK = ".lock"
 
 def train(
     config: TrainConfig, folder: Path, resume: bool = False, say: Callable[[str], None] | None = None
-) -> Iterator[Report]:
+) -> Generator[Report, None, None]:
     """Train into ``folder``: yields a :class:`Report` every ``log_every`` steps, ends with the exported weights.
 
     The folder gets ``metrics.jsonl``, ``curves.png``, ``samples.png``, ``checkpoint.safetensors`` every
     ``save_minutes``, ``weights.safetensors`` in the end, and event files for TensorBoard where ``config`` asks for
     them. ``say`` is told what the run found and uses. With ``resume`` the run in the folder goes on as if it had never
-    stopped.
+    stopped. Ctrl-C, and SIGTERM where it raises ``SystemExit``, wait for the end of a step; then, and when this
+    generator is closed early, a checkpoint is saved.
 
     Raises :class:`OutputError` if the folder holds a run and ``resume`` is not set, if another process trains into it
     now, or if it cannot be written, :class:`DataError` if the data cannot be used, the loss is not finite or a process
@@ -108,19 +111,30 @@ def _run(run: Run, source: Source, resume: bool, say: Callable[[str], None]) -> 
     keeper = _Keeper(run)
     for note in (f"data: {source.kind} in {config.data.path}", *run.notes(), *keeper.notes()):
         say(note)
-    batches = run.batches(source)
+    try:
+        yield from _steps(run, keeper, run.batches(source))
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        keeper.stop()
+        raise
+    if run.ranks.leads:
+        export(run.folder, licence=config.licence)  # a run that was finished before has another in its checkpoint
+
+
+def _steps(run: Run, keeper: _Keeper, batches: Iterator[Batch]) -> Iterator[Report]:
     watch = _Watch(run)
-    while run.step < config.steps:
-        watch.add(run.advance(next(batches)))
-        last = run.step == config.steps
-        if last or run.step % config.log_every == 0:
-            report = watch.report(keeper.figures(last))
-            keeper.record(report)
+    while run.step < run.config.steps:
+        batch = next(batches)
+        with unbroken(), keeper.whole():
+            watch.add(run.advance(batch))
+            last = run.step == run.config.steps
+            report = None
+            if last or run.step % run.config.log_every == 0:
+                report = watch.report(keeper.figures(last))
+                keeper.record(report)
+        if report is not None:
             yield report
             watch.restart()
         keeper.save(last)
-    if run.ranks.leads:
-        export(run.folder, licence=config.licence)  # a run that was finished before has another in its checkpoint
 
 
 class _Watch:
@@ -151,6 +165,7 @@ class _Keeper:
 
     def __init__(self, run: Run) -> None:
         self.run, self.leads, self.saved = run, run.ranks.leads, time.monotonic()
+        self.kept, self.is_whole = run.step, True
         self.held_out = validation_set(run.config) if self.leads else []
         self.journal = Journal(run.folder, run.step) if self.leads else None
         self.board = Board(run.folder, run.step) if self.leads and run.config.tensorboard else None
@@ -182,7 +197,23 @@ class _Keeper:
         if self.board is not None:
             self.board.add(report, sheet)
 
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """A step with its report: what breaks off in the midst of it is not kept."""
+        self.is_whole = False
+        yield
+        self.is_whole = True
+
     def save(self, last: bool) -> None:
-        if self.leads and (last or time.monotonic() - self.saved > 60 * self.run.config.save_minutes):
+        if last or time.monotonic() - self.saved > 60 * self.run.config.save_minutes:
+            self._save()
+
+    def stop(self) -> None:
+        """Keep what a run that is stopped has done since the last checkpoint."""
+        if self.is_whole and self.run.step > self.kept:
+            self._save()
+
+    def _save(self) -> None:
+        if self.leads:
             self.run.save()
-            self.saved = time.monotonic()
+        self.saved, self.kept = time.monotonic(), self.run.step

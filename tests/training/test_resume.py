@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 
 from blurlive import workshop
+from blurlive.data.dataset import Batch
 from blurlive.errors import ConfigError, DataError, OutputError
 from blurlive.training import checkpoint
 from blurlive.training.config import stored_config, to_toml
@@ -79,15 +81,43 @@ def test_a_killed_run_goes_on_to_the_bit(tmp_path: Path, photos: Path, processes
 
 
 @pytest.mark.parametrize("uses", [1, 3])
-def test_one_process_resumes_mid_way_in_this_one(tmp_path: Path, photos: Path, uses: int) -> None:
-    config = small(photos, data__uses=uses)
+def test_a_run_that_is_left_early_goes_on_to_the_bit(tmp_path: Path, photos: Path, uses: int) -> None:
+    config = small(photos, data__uses=uses, save_minutes=60)
     finish(config, tmp_path / "straight")
     going = train(config, tmp_path / "stopped")
     assert next(going).step == 2
-    going.close()  # before the checkpoint of step 2: step 1 is the last
-    assert checkpoint.step_of(checkpoint.read_about(tmp_path / "stopped")) == 1
+    going.close()
+    assert checkpoint.step_of(checkpoint.read_about(tmp_path / "stopped")) == 2
     finish(config, tmp_path / "stopped", resume=True)
     assert same(tensors(tmp_path / "straight"), tensors(tmp_path / "stopped"))
+
+
+@pytest.mark.parametrize(("times", "kept"), [(1, 3), (2, 1)])
+def test_ctrl_c_waits_for_the_end_of_a_step_and_a_second_one_does_not(
+    tmp_path: Path, photos: Path, times: int, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(small(photos, steps=1), tmp_path)
+    advance = Run.advance
+
+    def interrupted(run: Run, batch: Batch) -> dict[str, float]:
+        done = advance(run, batch)
+        if run.step == 3:
+            for _ in range(times):
+                signal.raise_signal(signal.SIGINT)
+        return done
+
+    monkeypatch.setattr(Run, "advance", interrupted)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        finish(small(photos, log_every=3, save_minutes=60), tmp_path, resume=True)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert checkpoint.step_of(checkpoint.read_about(tmp_path)) == kept
+    assert [json.loads(row)["step"] for row in (tmp_path / "metrics.jsonl").open()] == [1, 3][:kept]
+
+
+def test_a_run_in_another_thread_needs_no_signals(tmp_path: Path, photos: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert [report.step for report in pool.submit(finish, small(photos), tmp_path).result()] == [2, 4]
 
 
 def test_the_seed_decides_everything(tmp_path: Path, photos: Path) -> None:
