@@ -39,9 +39,9 @@ def train(
 
     The folder gets ``metrics.jsonl``, ``curves.png``, ``samples.png``, ``checkpoint.safetensors`` every
     ``save_minutes``, ``weights.safetensors`` in the end, and event files for TensorBoard where ``config`` asks for
-    them. ``say`` is told what the run found and uses. With ``resume`` the run in the folder goes on as if it had never
-    stopped. Ctrl-C, and SIGTERM where it raises ``SystemExit``, wait for the end of a step; then, and when this
-    generator is closed early, a checkpoint is saved.
+    them. ``say`` is told what the run found and uses, and that it stops. With ``resume`` the run in the folder goes on
+    as if it had never stopped. Ctrl-C, and SIGTERM where it raises ``SystemExit``, wait for the end of a step; then,
+    and when this generator is closed early, a checkpoint is saved.
 
     Raises :class:`OutputError` if the folder holds a run and ``resume`` is not set, if another process trains into it
     now, or if it cannot be written, :class:`DataError` if the data cannot be used, the loss is not finite or a process
@@ -112,7 +112,7 @@ def _run(run: Run, source: Source, resume: bool, say: Callable[[str], None]) -> 
     for note in (f"data: {source.kind} in {config.data.path}", *run.notes(), *keeper.notes()):
         say(note)
     try:
-        yield from _steps(run, keeper, run.batches(source))
+        yield from _steps(run, keeper, run.batches(source), say)
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         keeper.stop()
         raise
@@ -120,11 +120,11 @@ def _run(run: Run, source: Source, resume: bool, say: Callable[[str], None]) -> 
         export(run.folder, licence=config.licence)  # a run that was finished before has another in its checkpoint
 
 
-def _steps(run: Run, keeper: _Keeper, batches: Iterator[Batch]) -> Iterator[Report]:
+def _steps(run: Run, keeper: _Keeper, batches: Iterator[Batch], say: Callable[[str], None]) -> Iterator[Report]:
     watch = _Watch(run)
     while run.step < run.config.steps:
         batch = next(batches)
-        with unbroken(), keeper.whole():
+        with unbroken(say), keeper.whole():
             watch.add(run.advance(batch))
             last = run.step == run.config.steps
             report = None

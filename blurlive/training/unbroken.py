@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 
 @contextmanager
-def unbroken() -> Iterator[None]:
+def unbroken(say: Callable[[str], None]) -> Iterator[None]:
     """Ctrl-C and SIGTERM wait for the end of the block, whichever way it ends, and then do what they would have done;
-    the same a second time does it at once.
+    ``say`` is told so. The same a second time does it at once.
 
     Only signals that Python code handles can wait. Elsewhere than in the main thread, where none is handled, this does
     nothing.
@@ -28,6 +28,7 @@ def unbroken() -> Iterator[None]:
         if number in came:
             before[signal.Signals(number)](number, frame)
         came.append(number)
+        say("stopping at the end of this step; a second time stops at once")
 
     try:
         for number in before:

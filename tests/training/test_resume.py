@@ -108,8 +108,10 @@ def test_ctrl_c_waits_for_the_end_of_a_step_and_a_second_one_does_not(
 
     monkeypatch.setattr(Run, "advance", interrupted)
     handler = signal.getsignal(signal.SIGINT)
+    said: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        finish(small(photos, log_every=3, save_minutes=60), tmp_path, resume=True)
+        list(train(small(photos, log_every=3, save_minutes=60), tmp_path, resume=True, say=said.append))
+    assert said[-1] == "stopping at the end of this step; a second time stops at once"
     assert signal.getsignal(signal.SIGINT) is handler
     assert checkpoint.step_of(checkpoint.read_about(tmp_path)) == kept
     assert [json.loads(row)["step"] for row in (tmp_path / "metrics.jsonl").open()] == [1, 3][:kept]
