@@ -3,12 +3,14 @@
     clip = model.extract("photo.jpg")
     clip.frames                                      # (7, H, W, 3) uint8
     clip.save("clip.mp4", "clip.gif", "frames/")
+    clip                                             # plays in a notebook
 
 A `Stream` makes its frames while they are asked for, and once; a `Clip` has them all in memory.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,6 +32,9 @@ Frame = NDArray[np.uint8]
 Target = str | Path | tuple[Path, str]
 """Where a result goes: a path whose suffix tells the format, or a path and one of :data:`blurlive.writers.FORMATS`."""
 
+SHOWN = 480
+"""Longest side in pixels of a clip in a notebook, which stores what it shows."""
+
 
 class Stream:
     """``count`` frames ``(H, W, 3)`` uint8 RGB of ``photo`` in time order, from any iterable; memory holds a few.
@@ -46,6 +51,10 @@ class Stream:
 
     def __len__(self) -> int:
         return self._count
+
+    def __repr__(self) -> str:
+        height, width = self.photo.pixels.shape[:2]
+        return f"<{type(self).__name__} of {self.photo.source}: {len(self)} frames of {width}x{height}>"
 
     def __iter__(self) -> Iterator[Frame]:
         if self._taken:
@@ -114,6 +123,14 @@ class Clip(Stream):
         from PIL import Image
 
         return [Image.fromarray(frame) for frame in self.frames]
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows: an animated PNG of :data:`SHOWN` pixels a side at most."""
+        images, file = self.pillow(), io.BytesIO()
+        for image in images:
+            image.thumbnail((SHOWN, SHOWN))
+        images[0].save(file, "PNG", save_all=True, append_images=images[1:], duration=1000 / self.fps)
+        return file.getvalue()
 
 
 def _named(target: Target) -> tuple[Path, str]:

@@ -72,6 +72,9 @@ class Extractor:
         self.net = net.to(self.device, self.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.tile = max(SMALLEST_TILE, tile // ALIGNED * ALIGNED)
 
+    def __repr__(self) -> str:
+        return f"<Extractor: {self.card.file.name} on {self.device} in {self.dtype}>"
+
     def direction(self, photo: Image) -> Tensor | None:
         """Direction field ``(3, h, w)`` of a photo ``(H, W, 3)``, a direction and its doubt per 16 pixels; None for an
         undirected network."""

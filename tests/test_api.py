@@ -135,6 +135,28 @@ def test_a_clip_is_looked_at_and_saved_as_often_as_one_likes(model: blurlive.Mod
         np.testing.assert_array_equal(np.asarray(Pillow.open(file)), frame)
 
 
+def test_models_clips_and_streams_say_what_they_are(model: blurlive.Model, photo_file: Path) -> None:
+    assert "tiny.safetensors on cpu in torch.float32" in repr(model)
+    assert repr(model.extract(PIXELS)) == "<Clip of array: 7 frames of 56x40>"
+    stream = model.slowmo(photo_file)
+    assert repr(stream) == f"<Stream of {photo_file}: 42 frames of 56x40>"
+    assert len(list(stream)) == 42
+
+
+@pytest.mark.parametrize(("size", "shown"), [((40, 56), (56, 40)), ((600, 1200), (480, 240)), ((1, 2000), (480, 1))])
+def test_a_clip_plays_in_a_notebook(size: tuple[int, int], shown: tuple[int, int]) -> None:
+    photo = blurlive.load_photo(random_photo(*size))
+    frames = np.random.default_rng(0).integers(0, 256, (7, *photo.pixels.shape), np.uint8)
+    clip = blurlive.Clip(frames, photo)
+    with Pillow.open(io.BytesIO(clip._repr_png_())) as image:
+        assert (image.format, image.size, image.n_frames, image.info["loop"]) == ("PNG", shown, 7, 0)
+        assert image.info["duration"] == 100
+        if shown == size[::-1]:
+            np.testing.assert_array_equal(np.asarray(image.convert("RGB")), frames[0])
+    assert clip.frames is frames
+    assert frames.shape[1:3] == size
+
+
 def test_reverse_is_another_reading_of_the_same_photo(model: blurlive.Model) -> None:
     forth, back = model.extract(PIXELS).frames, model.extract(PIXELS, reverse=True).frames
     assert not np.array_equal(forth, back)
