@@ -126,11 +126,17 @@ class Clip(Stream):
 
     def _repr_png_(self) -> bytes:
         """What a notebook shows: an animated PNG of :data:`SHOWN` pixels a side at most."""
-        images, file = self.pillow(), io.BytesIO()
-        for image in images:
-            image.thumbnail((SHOWN, SHOWN))
+        images, file = [_shown(frame) for frame in self.frames], io.BytesIO()
         images[0].save(file, "PNG", save_all=True, append_images=images[1:], duration=1000 / self.fps)
         return file.getvalue()
+
+
+def _shown(frame: Frame) -> Image.Image:
+    from PIL import Image
+
+    image = Image.fromarray(frame)
+    image.thumbnail((SHOWN, SHOWN))
+    return image
 
 
 def _named(target: Target) -> tuple[Path, str]:
