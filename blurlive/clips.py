@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import writers
+from .encoders.animation import Apng
 from .errors import UsageError
+from .image import Photo, load_photo
 from .playback import Reel, order, repeats
 
 if TYPE_CHECKING:
     from PIL import Image
-
-    from .image import Photo
 
 Frame = NDArray[np.uint8]
 Target = str | Path | tuple[Path, str]
@@ -126,17 +126,13 @@ class Clip(Stream):
 
     def _repr_png_(self) -> bytes:
         """What a notebook shows: an animated PNG of :data:`SHOWN` pixels a side at most."""
-        images, file = [_shown(frame) for frame in self.frames], io.BytesIO()
-        images[0].save(file, "PNG", save_all=True, append_images=images[1:], duration=1000 / self.fps)
+        frames = [load_photo(frame, max_side=SHOWN).pixels for frame in self.frames]
+        file = io.BytesIO()
+        picture = Apng(file, writers.Clip(frames[0], len(frames), self.fps))
+        for frame in frames:
+            picture.add(frame)
+        picture.finish()
         return file.getvalue()
-
-
-def _shown(frame: Frame) -> Image.Image:
-    from PIL import Image
-
-    image = Image.fromarray(frame)
-    image.thumbnail((SHOWN, SHOWN))
-    return image
 
 
 def _named(target: Target) -> tuple[Path, str]:
