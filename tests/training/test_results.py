@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 import sys
@@ -18,7 +17,7 @@ from safetensors.torch import save_file
 
 from blurlive import weights
 from blurlive.cli import train as cli
-from blurlive.data.dataset import Batch
+from blurlive.data.dataset import WORKER_START, Batch
 from blurlive.data.source import Source
 from blurlive.errors import ConfigError, DataError, DeviceError, OutputError, UsageError
 from blurlive.training import checkpoint, run
@@ -49,7 +48,7 @@ def test_export_on_demand(tmp_path: Path, photos: Path) -> None:
     assert torch.allclose(net.generator.stem.weight, stored["ema.generator.stem.weight"], atol=1e-3)
 
 
-@pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="a worker would not see the patch")
+@pytest.mark.skipif(WORKER_START != "fork", reason="a worker would not see the patch")
 def test_a_worker_that_is_killed_is_told_in_one_line(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
