@@ -39,8 +39,12 @@ class _Run:
         self._said: list[bytes] = []
         self._process, self._stdin, stderr = _start([name, "-hide_banner", "-loglevel", "error", "-y", *arguments])
         # A thread listens: a pipe left full would stop ffmpeg, a log file could lie on the very disk that is full.
-        self._listener = Thread(target=lambda: self._said.append(stderr.read()), daemon=True)
+        self._listener = Thread(target=self._listen, args=(stderr,), daemon=True)
         self._listener.start()
+
+    def _listen(self, stderr: IO[bytes]) -> None:
+        with stderr:
+            self._said.append(stderr.read())
 
     def feed(self, frame: Frame) -> None:
         try:
@@ -61,6 +65,7 @@ class _Run:
         """Leave no process behind, whatever happened."""
         self._process.kill()
         self._process.wait()
+        self._listener.join()
         with suppress(OSError):
             self._stdin.close()
 

@@ -115,6 +115,12 @@ def test_every_frame_of_a_webm_is_kept_equally_well(tmp_path: Path) -> None:
     assert max(psnr) - min(psnr) < 3
 
 
+@pytest.mark.filterwarnings("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("format", FORMATS)
+def test_no_file_or_pipe_is_left_open(format: str, tmp_path: Path) -> None:
+    assert write(tmp_path / f"clip{SUFFIXES[format]}", moving(16, 12)).exists()
+
+
 def test_a_single_frame_makes_a_video(tmp_path: Path) -> None:
     frames = moving(16, 16, 1)
     assert len(decoded(write(tmp_path / "clip.mp4", frames, clip_of(frames, repeat=30)))) == 30
