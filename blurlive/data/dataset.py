@@ -24,8 +24,9 @@ Item = TypeVar("Item")
 WORKER_NICE = 5
 """How far loader workers stand back behind the training process, in steps of Unix priority."""
 WORKER_START = "fork" if sys.platform == "linux" else None
-"""How loader workers start. On Linux they share the photos in memory with the training process; from Python 3.14 on a
-server would start them else, each with a copy, and outlived by them where a signal is for the whole group."""
+"""How loader workers start: on Linux by a fork, as before Python 3.14, so that they share the photos in memory with the
+training process. Its new default, a server that starts them, gives each a copy, and a run stopped by a signal for its
+whole group ends in tracebacks."""
 
 
 @dataclass(frozen=True)
