@@ -122,14 +122,26 @@ def _sound(metadata: Mapping[str, str]) -> bool:
 def kept(folder: Path) -> str:
     """What is left of a run that ended before its last step, and the command that goes on from there: for messages."""
     try:
-        step = step_of(read_about(folder))
+        about = read_about(folder)
     except DataError:
         return "no checkpoint to go on from (one is due every save_minutes)"
-    return f"step {step} is kept, go on with: blurlive train --resume --out {shlex.quote(str(folder))}"
+    return f"step {step_of(about)} is kept, go on with: {resuming(folder, about)}"
 
 
 def step_of(about: Mapping[str, str]) -> int:
     return int(json.loads(about["step"]))
+
+
+def world_of(about: Mapping[str, str]) -> int:
+    """How many processes trained together; 1 in checkpoints that do not say."""
+    return int(json.loads(about.get("world", "1")))
+
+
+def resuming(folder: Path, about: Mapping[str, str]) -> str:
+    """The command that goes on with a run, in as many processes as it had (on one machine, however many it had)."""
+    world = world_of(about)
+    start = "blurlive" if world == 1 else f"torchrun --nproc-per-node {world} -m blurlive"
+    return f"{start} train --resume --out {shlex.quote(str(folder))}"
 
 
 def copy_into(target: nn.Module, source: nn.Module, keep: float) -> None:

@@ -102,10 +102,11 @@ class Run:
         run."""
         about = checkpoint.load(self.folder, self._stored(), self.optimizers)
         self.step = checkpoint.step_of(about)
-        world, used = json.loads(about.get("world", "1")), json.loads(about.get("used", "null")) or self.used
+        world, used = checkpoint.world_of(about), json.loads(about.get("used", "null")) or self.used
         if world != self.ranks.world:
             raise ConfigError(
-                f"{self.folder}: was trained by {world} processes, not {self.ranks.world}; use torchrun alike"
+                f"{self.folder}: was trained by {world} process{'es' if world > 1 else ''}, not {self.ranks.world}; "
+                f"go on with: {checkpoint.resuming(self.folder, about)}"
             )
         if used != self.used:
             what = next(name for name in used if used[name] != self.used.get(name))

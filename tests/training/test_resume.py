@@ -208,8 +208,10 @@ def test_resuming_with_other_networks_or_processes_is_refused(tmp_path: Path, ph
         finish(wide, tmp_path, resume=True)
     about = checkpoint.read_about(tmp_path) | {"world": "4"}
     checkpoint.write_whole(tmp_path / checkpoint.NAME, tensors(tmp_path), about)
-    with pytest.raises(ConfigError, match="4 processes"):
+    again = f"go on with: torchrun --nproc-per-node 4 -m blurlive train --resume --out {tmp_path}"
+    with pytest.raises(ConfigError, match=f"4 processes, not 1; {again}$"):
         finish(small(photos, steps=2), tmp_path, resume=True)
+    assert checkpoint.kept(tmp_path) == f"step 1 is kept, {again}"
 
 
 def test_a_checkpoint_without_the_newer_notes_goes_on(tmp_path: Path, photos: Path) -> None:
