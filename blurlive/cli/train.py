@@ -74,7 +74,9 @@ def train(
     dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a stage: synthesise blur, learn, keep curves, samples and checkpoints, export weights."""
+    """Train a stage: synthesise blur, learn, keep curves, samples and checkpoints, export weights.
+
+    In several processes, a GPU each where there are any: torchrun --nproc-per-node N -m blurlive train ..."""
     named = {"stage": stage, "data.path": data, "init": init, "recipe": recipe, "steps": steps, "seed": seed}
     values = {
         name: _plain(value)
