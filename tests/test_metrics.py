@@ -95,6 +95,12 @@ def test_free_windows_never_lose(seed: int, height: int, width: int) -> None:
     assert free <= orders.mean((2, 3)).sum(1).min() * (1 + 1e-6)
 
 
+@pytest.mark.parametrize("size", [(32, 64), (40, 45), (7, 9)])
+def test_windows_with_one_order_to_choose_from_err_as_the_whole(size: tuple[int, int]) -> None:
+    error = torch.rand((7, *size), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(metrics.windowed_error(error, error).float(), error.mean((1, 2)))
+
+
 def test_reblur_averages_light() -> None:
     frames = torch.zeros(7, 3, 2, 2, dtype=torch.uint8)
     frames[:2] = 255
@@ -103,7 +109,7 @@ def test_reblur_averages_light() -> None:
 
 
 def test_endpoint_error_is_a_length() -> None:
-    flow = torch.zeros(2, 5, 6)
+    flow = torch.rand(2, 5, 6) * 9
     assert metrics.endpoint_error(flow + torch.tensor([3.0, 4.0]).view(2, 1, 1), flow) == pytest.approx(5)
 
 

@@ -58,8 +58,9 @@ def test_a_directed_generator_refuses_to_run_without_a_field() -> None:
 
 def test_a_luminance_network_keeps_the_colour_differences_of_the_photo() -> None:
     config = RestorerConfig(GeneratorConfig(channels=1, widths=(8, 8, 8, 8), directed=False))
-    blurred = torch.rand(1, 3, 32, 32)
-    frames = random_net(config)(blurred)
+    blurred, net = torch.rand(1, 3, 32, 32), random_net(config)
+    frames = net(blurred)
+    torch.testing.assert_close(luminance(frames), net.generator(luminance(blurred)))
     change = frames - blurred.unsqueeze(1)
     assert change.abs().max() > 1e-3
     torch.testing.assert_close(change, change[:, :, :1].expand_as(change))

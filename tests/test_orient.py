@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blurlive.models.director import direction, line
-from blurlive.orient import agreeing_signs, orient, oriented_like
+from blurlive.orient import STEPS, agreeing_signs, orient, oriented_like
 from blurlive.training.signs import settled_like
 
 
@@ -71,6 +73,30 @@ def test_flipping_any_input_sign_changes_nothing_but_that_sign(side: int, seed: 
     first = field * agreeing_signs(field)
     second = field * flips * agreeing_signs((field * flips).astype(np.float32))
     assert np.allclose(first, second) or np.allclose(first, -second)
+
+
+def agreement_of_pairs(field: np.ndarray, signs: np.ndarray) -> float:
+    """What the signs are to make as great as can be."""
+    signed, (height, width) = field * signs, signs.shape
+    total = 0.0
+    for (row, column), (down, right) in product(np.ndindex(height, width), STEPS):
+        below, beside = row + down, column + right
+        if below < height and 0 <= beside < width:
+            total += float(signed[:, row, column] @ signed[:, below, beside]) / float(np.hypot(down, right))
+    return total
+
+
+def test_signs_agree_as_well_as_any_could() -> None:
+    """Against all there are, on grids of nine cells that point anywhere."""
+    best = 0
+    for seed in range(20):
+        field = np.random.default_rng(seed).normal(size=(2, 3, 3)).astype(np.float32)
+        found = agreement_of_pairs(field, agreeing_signs(field))
+        every = (np.array((1, *rest)).reshape(3, 3) for rest in product((-1, 1), repeat=8))
+        most = max(agreement_of_pairs(field, signs) for signs in every)
+        assert found > 0.9 * most
+        best += found > most - 1e-5
+    assert best >= 18
 
 
 def test_fields_are_played_as_the_truth_is_and_short_lines_are_in_doubt() -> None:

@@ -74,8 +74,8 @@ def test_frames_may_be_added_and_read_in_turn() -> None:
     with Reel() as reel:
         for number, frame in enumerate(pictures(3)):
             reel.append(frame[::-1])  # not contiguous in memory
-            assert np.array_equal(reel[0], pictures(3)[0][::-1])
             assert np.array_equal(reel[number], frame[::-1])
+            assert np.array_equal(reel[0], pictures(3)[0][::-1])
 
 
 def test_a_frame_read_is_a_copy() -> None:

@@ -61,12 +61,22 @@ def test_pictures_and_motion_are_turned_alike(coins: tuple[bool, bool, bool, boo
     places = torch.stack([10 + torch.arange(7.0), 20 - 2 * torch.arange(7.0)], 1)  # a spot that runs right and up
     spots = torch.stack([255 * torch.exp(-((x - px) ** 2 + (y - py) ** 2) / 8) for px, py in places]).to(torch.uint8)
     sharp = spots[None, :, None].expand(1, 7, 3, 32, 32)
-    motion = torch.tensor([6.0, -12.0]).view(1, 2, 1, 1).expand(1, 2, 32, 32)
+    motion = torch.tensor([6.0, -12.0]).view(1, 2, 1, 1) * (spots[3] > 250)  # all else stands still
     turned = posed_as(Batch(sharp[:, 3], sharp, motion), *coins)
     ends = [np.unravel_index(int(turned.sharp[0, k, 0].argmax()), (32, 32)) for k in (0, 6)]
     (top, left), (bottom, right) = ends
-    assert turned.motion[0, :, 5, 5].tolist() == [right - left, bottom - top]
+    assert (turned.motion[0, 0] * (turned.blurred[0, 0] > 250)).unique().tolist() == sorted([0, right - left])
+    assert (turned.motion[0, 1] * (turned.blurred[0, 0] > 250)).unique().tolist() == sorted([0, bottom - top])
+    assert turned.motion.ne(0).any(1).equal(turned.blurred[:, 0] > 250)
     assert turned.blurred.equal(turned.sharp[:, 3])
+    assert ends == [placed(place, *coins) for place in (places[0], places[6])][:: -1 if coins[3] else 1]
+
+
+def placed(place: torch.Tensor, mirrored: bool, upside_down: bool, lying: bool, backwards: bool) -> tuple[int, int]:  # noqa: ARG001
+    """Row and column where a spot at ``place`` (x, y) of 32 x 32 pixels is then."""
+    x, y = (int(part) for part in place)
+    x, y = (31 - x if mirrored else x), (31 - y if upside_down else y)
+    return (x, y) if lying else (y, x)
 
 
 def test_what_runs_to_the_right_goes_on_doing_so() -> None:

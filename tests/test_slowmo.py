@@ -10,6 +10,7 @@ import torch
 
 from blurlive.errors import UsageError
 from blurlive.extractor import Extractor
+from blurlive.models.director import direction, motion
 from blurlive.slowmo import anchor, average, between, evenly, frame_count, runs_backwards, slowmo
 
 from .conftest import random_photo
@@ -34,15 +35,17 @@ class EdgeRestorer:
     def __init__(self, overshoot: float, forwards: bool = True) -> None:
         self.overshoot, self.forwards = overshoot, forwards
         self.calls = 0
+        self.told: list[float] = []
 
     def direction(self, photo: np.ndarray) -> torch.Tensor:  # noqa: ARG002  # the shape of the real one
-        return torch.ones(2, 1, 6)
+        return direction(torch.tensor([24.0, 0.0]).view(2, 1, 1)).expand(2, 1, 6)
 
     def extract(self, photo: np.ndarray, field: torch.Tensor | None = None) -> np.ndarray:
         self.calls += 1
         centre = position(photo)
         span = (24.0 if self.calls == 1 else 4.0) * self.overshoot
         assert field is not None
+        self.told.append(float(motion(field)[0, 0, 0]))
         sense = 1 if (field[0].sum() > 0) == self.forwards else -1
         return np.stack([bar(centre + sense * span * t) for t in np.linspace(-0.5, 0.5, 7)])
 
@@ -93,6 +96,21 @@ def test_a_group_begins_at_its_first_frame_and_ends_at_its_second() -> None:
     group = between(EdgeRestorer(1.6), first, second, torch.ones(2, 1, 6))  # type: ignore[arg-type]
     np.testing.assert_array_equal(group[0], first)
     np.testing.assert_array_equal(group[-1], second)
+
+
+@pytest.mark.parametrize("forwards", [True, False])
+def test_a_group_that_came_the_wrong_way_round_is_turned(forwards: bool) -> None:
+    net = EdgeRestorer(1.0, forwards)
+    net.calls = 1  # the photo is done
+    group = between(net, bar(40.0), bar(44.0), torch.ones(2, 1, 6))  # type: ignore[arg-type]
+    np.testing.assert_allclose([position(frame) for frame in group], np.linspace(40, 44, 7), atol=0.1)
+
+
+def test_every_round_is_told_a_sixth_of_the_motion_of_the_one_before() -> None:
+    net = EdgeRestorer(1.0)
+    list(slowmo(net, bar(48.0), 3))  # type: ignore[arg-type]
+    assert [net.told[at] for at in (0, 1, 2)] == pytest.approx([24, 4, 4 / 6], rel=1e-3)
+    assert len(net.told) == 1 + 6 + 36
 
 
 def test_a_group_that_runs_backwards_is_recognised() -> None:

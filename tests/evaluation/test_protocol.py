@@ -39,7 +39,7 @@ def test_figures_of_the_trivial_rows() -> None:
     assert (blurred.method, centre.method) == (BLURRED, CENTRE)
     assert blurred.reblur == 100
     assert centre.best.value("psnr.centre") == 100
-    assert headline(centre) < headline(blurred)  # its one perfect frame is not counted
+    assert centre.best.value("psnr") == headline(centre) < headline(blurred)  # its one perfect frame is not counted
     assert blurred.best.epe == pytest.approx(blurred.motion, rel=0.05)  # a still clip misses all of the motion
     assert blurred.motion == pytest.approx(6 * STEP, rel=0.2)
 
@@ -49,6 +49,19 @@ def test_parts_are_frames_of_the_row() -> None:
     assert figures.value("psnr.centre") == figures.psnr[3]
     assert figures.value("ssim.ends") == pytest.approx((figures.ssim[0] + figures.ssim[6]) / 2)
     assert figures.value("psnr") == pytest.approx(np.mean(figures.psnr))
+
+
+def test_what_moves_as_the_truth_does_is_steady_and_a_still_picture_of_it_is_not() -> None:
+    blurred, _, darker = rows_of(Fake(), clips=1)
+    assert darker.best.warp is not None
+    assert 0 < darker.best.warp < 0.3 * blurred.best.warp
+
+
+@pytest.mark.parametrize("size", [(10, 64), (48, 10)])
+def test_clips_too_small_for_ssim_are_refused(size: tuple[int, int]) -> None:
+    frames = sharp()[:, : size[0], : size[1]]
+    with pytest.raises(DataError, match=f"{size[1]}x{size[0]}; at least 11 pixels a side"):
+        Truth(Clip("a", frames[3], frames))
 
 
 def test_exact_flow_is_what_is_measured_against() -> None:

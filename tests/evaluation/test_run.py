@@ -113,6 +113,12 @@ def test_intervals_stay_within_the_values(values: list[float]) -> None:
     assert (low, high) == bootstrap(np.array(values))
 
 
+def test_intervals_of_many_values_are_those_of_a_normal_mean() -> None:
+    values = np.random.default_rng(0).normal(3, 2, 400)
+    reach = 1.96 * values.std() / 20
+    assert bootstrap(values) == pytest.approx((values.mean() - reach, values.mean() + reach), abs=0.06 * reach)
+
+
 @given(st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=20))
 @settings(deadline=None)
 def test_ticks_enclose_the_values_evenly(values: list[float]) -> None:

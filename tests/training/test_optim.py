@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 
 from blurlive.models.blocks import ResidualBlock
-from blurlive.training.optim import Muon, orthogonalize
+from blurlive.training.optim import Muon, orthogonalize, remember_rates, scale_rates, split
 
 
 def test_steps_have_singular_values_near_one_however_small_the_gradient() -> None:
@@ -14,6 +15,36 @@ def test_steps_have_singular_values_near_one_however_small_the_gradient() -> Non
         matrix = 1e-6 * torch.randn(rows, columns)
         sizes = torch.linalg.svdvals(orthogonalize(matrix))
         assert 0.5 < sizes.min() < sizes.max() < 1.3
+
+
+@pytest.mark.parametrize("shape", [(6, 24), (24, 6)])
+def test_steps_are_those_of_torch_on_a_plain_matrix(shape: tuple[int, int]) -> None:
+    """Which iterates in bfloat16, so by no more than that alike."""
+    start = torch.randn(shape)
+    ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    optimizers = [Muon([ours], lr=0.02, decay=0.1), torch.optim.Muon([theirs], lr=0.02, weight_decay=0.1)]
+    for push in torch.randn(12, *shape):
+        ours.grad, theirs.grad = push.clone(), push.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    gone = (theirs - start).norm()
+    assert gone > 0.1
+    assert (ours - theirs).norm() < 0.03 * gone
+
+
+def test_all_but_the_first_and_last_convolutions_weights_are_for_muon() -> None:
+    net = torch.nn.Sequential(*(torch.nn.Conv2d(2, 2, 3) for _ in range(4)), torch.nn.BatchNorm2d(2))
+    hidden, rest = split(net)
+    assert [id(p) for p in hidden] == [id(net[i].weight) for i in (1, 2)]
+    assert sorted(map(id, rest)) == sorted({id(p) for p in net.parameters()} - {id(p) for p in hidden})
+
+
+def test_rates_are_scaled_from_what_they_were_at_first() -> None:
+    optimizer = Muon([torch.nn.Parameter(torch.ones(2, 2))], lr=0.02)
+    remember_rates([optimizer])
+    for share in (0.5, 0.1, 1.0):
+        scale_rates([optimizer], share)
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(0.02 * share)
 
 
 def test_matrices_of_one_shape_move_as_each_would_alone() -> None:

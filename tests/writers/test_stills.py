@@ -89,6 +89,10 @@ def test_42_frames_stand_in_rows_of_seven(tmp_path: Path) -> None:
     page = np.asarray(Image.open(write(tmp_path / "clip.sheet.png", frames, clip)))
     grid = stills.Grid.of(clip)
     assert (grid.columns, grid.rows) == (7, 7)
+    for picture in range(43):
+        left, top = grid.corner(picture)
+        label = page[top : top + grid.text, left : left + grid.cell[0] - stills.GAP]
+        assert (label.min(-1) < 128).any(), picture
     left, top = grid.corner(1)
     inside = page[top + grid.text + 20 :: grid.cell[1], left + 5 :: grid.cell[0], 0]
     assert inside[:6, :7].ravel().tolist() == [4 * number for number in range(42)]
