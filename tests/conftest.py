@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,13 @@ TINY = RestorerConfig(GeneratorConfig(widths=(8, 8, 8, 8)), DirectorConfig(width
 def one_thread() -> None:
     """Networks this small only wait for each other in threads; tests run two at a time instead."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """A shell starts what it runs in the background deaf to Ctrl-C, and so would be what tests interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
