@@ -37,6 +37,15 @@ def test_frames_differ_from_the_photo_and_from_each_other(extractor: Extractor) 
     assert np.abs(frames[0] - frames[6]).max() > 3
 
 
+def test_frames_of_a_grey_photo_are_grey_and_those_of_any_other_are_not(extractor: Extractor) -> None:
+    grey = random_photo(48, 64).mean(-1, keepdims=True).astype(np.uint8).repeat(3, -1)
+    frames = extractor.extract(grey)
+    assert (np.ptp(frames, axis=-1) == 0).all()
+    assert np.abs(frames.astype(int) - grey).max() > 3
+    grey[5, 7, 2] ^= 1
+    assert np.ptp(extractor.extract(grey), axis=-1).any()
+
+
 @pytest.mark.parametrize("directed", [True, False])
 def test_a_tiled_run_equals_an_untiled_one(tmp_path: Path, directed: bool) -> None:
     generator = GeneratorConfig(widths=(4, 4, 4, 4), directed=directed)

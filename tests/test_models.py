@@ -17,9 +17,11 @@ from blurlive.models.director import (
     DirectorConfig,
     direction,
     half_angle,
+    lengthened,
     line,
     local,
     motion,
+    stretched,
     sureness,
 )
 from blurlive.models.generator import TAPS, WEIGHT, Generator, GeneratorConfig, spread_field
@@ -123,6 +125,18 @@ def test_a_line_is_the_same_for_both_senses_and_gives_back_its_direction(angle: 
     torch.testing.assert_close(right * torch.sign((right * u).sum()), u, atol=1e-4, rtol=1e-3)
     assert half_angle(line(u))[0].item() >= -1e-4  # to the right
     torch.testing.assert_close(motion(u), travel * min(1.0, LONGEST / length), atol=1e-3, rtol=1e-3)
+
+
+@given(st.floats(0, 2 * math.pi), st.floats(0.1, 30.0), st.floats(0.2, 2.0), st.floats(0.0, 1.0))
+@settings(deadline=None)
+def test_motion_twice_as_far_is_a_longer_field_of_the_same_doubt_in_proportion(
+    angle: float, length: float, factor: float, share: float
+) -> None:
+    travel = torch.tensor([length * math.cos(angle), length * math.sin(angle)]).view(2, 1, 1)
+    near, far = (torch.cat([u, share * u.norm(dim=0, keepdim=True)]) for u in map(direction, (travel, travel * factor)))
+    torch.testing.assert_close(stretched(near, factor), far, atol=1e-4, rtol=1e-3)
+    lines = [line(u) * torch.tensor([1 - share, 1 - share, 1.0]).view(3, 1, 1) for u in (near[:2], far[:2])]
+    torch.testing.assert_close(lengthened(lines[0], factor), lines[1], atol=1e-4, rtol=1e-3)
 
 
 def test_a_doubtful_line_keeps_its_length_and_has_little_say() -> None:

@@ -121,6 +121,13 @@ def test_a_legacy_pickle_is_converted_without_running_it(tmp_path: Path) -> None
     )
     file = weights.convert(tmp_path / "a.pth", tmp_path / "a.safetensors")
     assert weights.read_card(file).about == {"stage": "base"}
+    for name, tensor in weights.load(file)[0].state_dict().items():
+        torch.testing.assert_close(tensor, net.state_dict()[name], atol=1e-2, rtol=1e-2)  # by default in half precision
+    lacking = {name: tensor for name, tensor in net.state_dict().items() if name != "generator.head.weight"}
+    torch.save({"architecture": TINY.as_dict(), "tensors": lacking}, tmp_path / "b.pth")
+    with pytest.raises(WeightsError, match=r"generator\.head\.weight"):
+        weights.convert(tmp_path / "b.pth", tmp_path / "b.safetensors")
+    assert not (tmp_path / "b.safetensors").exists()
 
 
 @pytest.fixture

@@ -140,6 +140,10 @@ def test_predictions_are_folders_or_videos(tmp_path: Path) -> None:
     assert np.abs(method.predict(a_clip(name="b")).astype(int) - sharp(2)).max() <= 2
     with pytest.raises(DataError, match="no frames for this clip"):
         method.predict(a_clip(name="c"))
+    for count, found in ((6, "6"), (8, "more than 7")):
+        save_video(tmp_path / f"video{count}.mp4", sharp(frames=count))
+        with pytest.raises(DataError, match=rf"video{count}\.mp4: {found} frames where 7 are needed"):
+            method.predict(a_clip(name=f"video{count}"))
 
 
 def test_links_back_and_odd_digits_in_names(tmp_path: Path) -> None:

@@ -64,6 +64,32 @@ def test_an_existing_file_is_replaced_only_when_asked(format: str, tmp_path: Pat
     assert names(tmp_path) == [target.name]
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_is_in_the_way_is_told_before_anything_is_made(format: str, tmp_path: Path) -> None:
+    target = write(tmp_path / f"clip{SUFFIXES[format]}", moving(8, 8))
+    frames = moving(8, 8)
+    with pytest.raises(OutputError, match="exist"), open_writer(target, format, clip_of(frames)):
+        pytest.fail("it was opened")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_came_into_being_meanwhile_is_not_replaced(format: str, tmp_path: Path) -> None:
+    target, frames = tmp_path / f"clip{SUFFIXES[format]}", moving(8, 8)
+    theirs = write(tmp_path / f"theirs{SUFFIXES[format]}", frames)
+    number = theirs.stat().st_ino
+
+    def overtaken() -> None:
+        with open_writer(target, format, clip_of(frames)) as writer:
+            for frame in frames:
+                writer.add(frame)
+            theirs.rename(target)
+
+    with pytest.raises(OutputError, match="exist"):
+        overtaken()
+    assert names(tmp_path) == [target.name]
+    assert target.stat().st_ino == number
+
+
 def test_files_get_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "usual").touch()
     usual = (tmp_path / "usual").stat().st_mode
