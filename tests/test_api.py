@@ -148,7 +148,9 @@ def test_a_clip_plays_in_a_notebook(size: tuple[int, int], shown: tuple[int, int
     photo = blurlive.load_photo(random_photo(*size))
     frames = np.random.default_rng(0).integers(0, 256, (7, *photo.pixels.shape), np.uint8)
     clip = blurlive.Clip(frames, photo)
-    with Pillow.open(io.BytesIO(clip._repr_png_())) as image:
+    shows = clip._repr_png_()
+    assert shows.endswith(b"IEND\xaeB`\x82")
+    with Pillow.open(io.BytesIO(shows)) as image:
         assert (image.format, image.size, image.n_frames, image.info["loop"]) == ("PNG", shown, 7, 0)
         assert image.info["duration"] == 100
         if shown == size[::-1]:
@@ -172,6 +174,9 @@ def test_slow_motion_streams_and_a_target_in_the_way_costs_no_frame(model: blurl
     (tmp_path / "a.gif").write_bytes(b"precious")
     with pytest.raises(OutputError, match=r"a\.gif"):
         slow.save(tmp_path / "b.gif", tmp_path / "a.gif")
+    with pytest.raises(OutputError, match=r"a\.gif"):
+        slow.check(tmp_path / "b.gif", tmp_path / "a.gif")
+    slow.check(tmp_path / "b.gif", tmp_path / "a.gif", overwrite=True)
     slow.save(tmp_path / "b.gif")
     assert len(slow) == 42 == Pillow.open(tmp_path / "b.gif").n_frames
     with pytest.raises(UsageError, match="taken"):

@@ -58,6 +58,12 @@ def test_lamps_alone_are_brighter_than_white_can_show(seed: int) -> None:
     assert (shown[230:] >= RAMP[0, 230:, 0]).all()
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_in_a_dark_scene_the_brightest_is_a_lamp(seed: int) -> None:
+    lit = exposure(seed, lights=1.0, tone=1.0)
+    assert 1.5 <= lit.light[255] / lit.curve[255] ** 2.2 <= 8
+
+
 def test_tones_are_those_of_a_whole_scene_lighter_or_darker() -> None:
     shown = [exposure(seed, tone=1.0).develop(RAMP)[0, :, 0].astype(int) for seed in range(40)]
     assert all((np.diff(curve) >= 0).all() for curve in shown)

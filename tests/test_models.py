@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blurlive.models.blocks import gradient
 from blurlive.models.director import (
     LONGEST,
     Director,
@@ -51,6 +52,18 @@ def test_the_papers_initialisation_is_normal_with_deviation_one_hundredth() -> N
     weights = torch.cat([m.weight.flatten() for m in net.modules() if isinstance(m, torch.nn.Conv2d)])
     assert weights.std().item() == pytest.approx(0.01, rel=0.01)
     assert weights.mean().item() == pytest.approx(0.0, abs=1e-4)
+    biases = [m.bias for m in net.modules() if isinstance(m, torch.nn.Conv2d) and m.bias is not None]
+    assert len(biases) > 20
+    assert not any(bias.any() for bias in biases)
+
+
+def test_slopes_are_levels_a_pixel_and_half_as_steep_at_the_border() -> None:
+    x, y = torch.arange(6.0).expand(5, 6), torch.arange(5.0).view(5, 1).expand(5, 6)
+    right, down = gradient((3 * x - 2 * y)[None, None])
+    assert (right[..., 1:-1] == 3).all()
+    assert (down[..., 1:-1, :] == -2).all()
+    assert (right[..., [0, -1]] == 1.5).all()
+    assert (down[..., [0, -1], :] == -1).all()
 
 
 def test_a_directed_generator_refuses_to_run_without_a_field() -> None:

@@ -56,7 +56,8 @@ def blocks(width: int, count: int, inner: int | None = None) -> nn.Sequential:
 
 
 def gradient(picture: Tensor) -> tuple[Tensor, Tensor]:
-    """Central differences of ``(N, C, H, W)`` to the right and downwards, same shape; one-sided at the border."""
+    """Central differences of ``(N, C, H, W)`` to the right and downwards, same shape; at the border half the one-sided
+    ones."""
     wide = F.pad(picture, (1, 1, 1, 1), mode="replicate")
     dx = (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]) / 2
     dy = (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]) / 2

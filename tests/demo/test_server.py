@@ -49,6 +49,23 @@ def test_a_photo_becomes_events_pictures_and_files(server: Server) -> None:
     assert ask(server, "GET", f"/clips/{start['id']}/8")[0].status == 404
 
 
+def test_what_is_sent_says_of_what_kind_it_is(server: Server) -> None:
+    response, content = ask(server, "POST", "/clips?name=a.png", png())
+    token = json.loads(content.splitlines()[0])["id"]
+    assert response.headers["Content-Type"] == "application/x-ndjson"
+    kinds = {
+        "/": "text/html",
+        f"/clips/{token}/3": "image/",
+        f"/clips/{token}/gif": "application/octet-stream",
+        "/x": "application/json",
+    }
+    for path, kind in kinds.items():
+        assert ask(server, "GET", path)[0].headers["Content-Type"].startswith(kind), path
+    for query in ("iters=9", "iters=x"):
+        assert ask(server, "POST", f"/clips?name=a.png&{query}", png())[0].status == 404
+    assert ask(server, "POST", "/clip?name=a.png", png())[0].status == 404
+
+
 @pytest.mark.parametrize("format", ["mp4", "webm", "gif", "webp", "apng", "sheet", "side"])
 def test_every_format_can_be_downloaded(server: Server, format: str) -> None:
     token = upload(server, png())[0]["id"]
