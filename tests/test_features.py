@@ -17,8 +17,10 @@ from safetensors.torch import load_file, save_file
 from blurlive.convert import PLACES, convert_alexnet, convert_vgg
 from blurlive.errors import WeightsError
 from blurlive.models.features import LAYERS, Derivatives, Vgg, vgg_keys
-from blurlive.models.flow import FlowConfig, FlowNet
+from blurlive.models.flow import FlowConfig, FlowNet, agreement, cost_volume
 from blurlive.training.teachers import feature_teacher, flow_teacher, save_flow
+
+from .conftest import random_photo
 
 TINY = (2, 2, 0, 2, 2, 0, 3, 3, 3, 0, 3, 3, 3, 0, 3, 3, 3)
 """VGG16 with a few channels, so that tests need no 59 MB."""
@@ -52,12 +54,20 @@ def test_vgg19_ends_at_its_last_convolution() -> None:
     assert "features.28.weight" in vgg_keys("vgg16")  # and of conv5_3
 
 
+@pytest.mark.parametrize(("name", "parameters"), [("vgg16", 14_714_688), ("vgg19", 20_024_384)])
+def test_vggs_have_as_many_parameters_as_torchvisions_features(name: str, parameters: int) -> None:
+    with torch.device("meta"):
+        assert sum(p.numel() for p in Vgg(name).parameters()) == parameters
+
+
 @pytest.mark.usefixtures("tiny_vgg")
 def test_vgg_normalises_as_imagenet() -> None:
     net = Vgg("vgg16")
     net.features = torch.nn.Sequential()
-    out = net(torch.tensor([0.485, 0.456 + 0.224, 0.406]).view(1, 3, 1, 1))
-    assert out.flatten().tolist() == pytest.approx([0, 1, 0], abs=1e-6)
+    for steps in ((0, 1, 0), (-1, 0, 2)):
+        means, deviations = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+        out = net((means + torch.tensor(steps) * deviations).view(1, 3, 1, 1))
+        assert out.flatten().tolist() == pytest.approx(steps, abs=1e-6)
     assert net(torch.rand(2, 1, 4, 4)).shape == (2, 3, 4, 4)  # luminance
 
 
@@ -147,6 +157,28 @@ def test_without_a_vgg_the_fallback_says_so(monkeypatch: pytest.MonkeyPatch, tmp
     assert feature_teacher("auto").name == teacher.name  # so that a run may go on whatever the network says that day
     assert feature_teacher("none").net is None
     assert flow_teacher("auto").name == "none, as none is bundled"
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("shift", [(5, -3), (-2, 7), (0, 0)])
+def test_the_bundled_flow_net_sees_how_far_a_picture_moves(shift: tuple[int, int], channels: int) -> None:
+    right, down = shift
+    wide = torch.from_numpy(random_photo(160, 200).copy()).permute(2, 0, 1)[None, :channels] / 255
+    first, last = wide[..., 20:-20, 20:-20], wide[..., 20 - down : 140 - down, 20 - right : 180 - right]
+    net = flow_teacher("auto").net
+    assert net is not None
+    with torch.no_grad():
+        flow = net(first, last)
+    assert flow.shape == (1, 2, 120, 160)
+    error = (flow - torch.tensor([right, down]).view(1, 2, 1, 1)).norm(dim=1)[:, 16:-16, 16:-16]
+    assert error.mean() < 0.1 + 0.2 * np.hypot(right, down)
+
+
+def test_the_best_agreement_is_where_features_have_gone() -> None:
+    a = torch.randn(1, 32, 12, 14)
+    there = a.roll((2, -1), (2, 3))  # down and to the left
+    found = agreement(cost_volume(a, there, 2) * 50, 2)[..., 3:-3, 3:-3]
+    torch.testing.assert_close(found, torch.tensor([-1.0, 2.0]).view(1, 2, 1, 1).expand_as(found), atol=0.02, rtol=0)
 
 
 def test_a_flow_net_comes_back_from_its_file(tmp_path: Path) -> None:
