@@ -171,7 +171,7 @@ def test_the_bundled_flow_net_sees_how_far_a_picture_moves(shift: tuple[int, int
         flow = net(first, last)
     assert flow.shape == (1, 2, 120, 160)
     error = (flow - torch.tensor([right, down]).view(1, 2, 1, 1)).norm(dim=1)[:, 16:-16, 16:-16]
-    assert error.mean() < 0.1 + 0.2 * np.hypot(right, down)
+    assert error.mean() < 0.2 + 0.15 * np.hypot(right, down)
 
 
 def test_the_best_agreement_is_where_features_have_gone() -> None:
