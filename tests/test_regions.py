@@ -48,6 +48,22 @@ def test_what_is_no_list_of_regions_is_told_so(flip: Any, tiny_weights: Path) ->
             make(random_photo(32, 32), flip=flip)
 
 
+@pytest.mark.parametrize("edge", [12, 15, 85, 95, 99.99])
+def test_regions_that_meet_share_no_cell_and_leave_none_out(edge: float) -> None:
+    """Ten cells of 16 pixels have their centres at 5, 15, ... 95 percent."""
+    field = torch.rand(3, 10, 10) + 0.1
+    for first, second in (
+        (Box(0, 0, edge, 100), Box(edge, 0, 100, 100)),
+        (Box(0, 0, 100, edge), Box(0, edge, 100, 100)),
+    ):
+        turned = flipped(field, [first, second], 160, 160)
+        assert torch.equal(turned[:2], -field[:2])
+    left = flipped(field, [Box(0, 0, 15, 100)], 160, 160)[0] < 0
+    assert left.sum(1).tolist() == [1] * 10
+    upper = flipped(field, [Box(0, 0, 100, 26)], 160, 160)[0] < 0
+    assert upper.sum(0).tolist() == [3] * 10
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.lists(boxes, max_size=3), st.integers(1, 300), st.integers(1, 300))
 def test_turning_a_region_round_twice_changes_nothing(regions: list[Box], height: int, width: int) -> None:

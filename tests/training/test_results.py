@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from blurlive import weights
 from blurlive.cli import train as cli
 from blurlive.data.dataset import WORKER_START, Batch
-from blurlive.data.source import Source
+from blurlive.data.source import Source, open_source
 from blurlive.errors import ConfigError, DataError, DeviceError, OutputError, UsageError
 from blurlive.training import checkpoint, run
 from blurlive.training.config import read_config
@@ -46,6 +46,19 @@ def test_export_on_demand(tmp_path: Path, photos: Path) -> None:
     assert str(tmp_path) not in json.dumps(card.about)
     stored = tensors(tmp_path)
     assert torch.allclose(net.generator.stem.weight, stored["ema.generator.stem.weight"], atol=1e-3)
+
+
+def test_what_is_kept_is_the_moving_mean_of_the_weights(tmp_path: Path, photos: Path) -> None:
+    """Which forgets faster at first: it would else be of untrained weights for long."""
+    trained = run.Run(small(photos, data__validation=0, optim__ema=0.15, optim__adamw=0.01), tmp_path)
+    mean = {name: value.clone() for name, value in trained.net.state_dict().items()}
+    batches = trained.batches(open_source(photos), workers=0)
+    for keep in (1 / 11, 0.15, 0.15):
+        trained.advance(next(batches))  # type: ignore[arg-type]
+        mean = {name: mean[name].lerp(value, 1 - keep) for name, value in trained.net.state_dict().items()}
+    for name, value in trained.ema.state_dict().items():
+        torch.testing.assert_close(value, mean[name], msg=name)
+    assert not torch.equal(trained.ema.generator.stem.weight, trained.net.generator.stem.weight)
 
 
 @pytest.mark.skipif(WORKER_START != "fork", reason="a worker would not see the patch")
