@@ -12,7 +12,7 @@ from torch import nn
 from blurlive import weights
 from blurlive.errors import ConfigError
 from blurlive.models.restorer import Restorer, restorer_config
-from blurlive.training.initial import initial
+from blurlive.training.initial import initial, licence
 
 from .conftest import finish, small
 
@@ -76,3 +76,23 @@ def test_no_network_is_made_narrower(narrow: Path, photos: Path, tmp_path: Path)
     )
     with pytest.raises(ConfigError, match="its network is another than"):
         finish(narrower, tmp_path / "run")
+
+
+def test_a_folder_is_a_run_or_what_one_exported_and_neither_is_told(photos: Path, tmp_path: Path) -> None:
+    finish(small(photos, steps=2, licence="CC0-1.0"), tmp_path / "run")
+    (tmp_path / "exported").mkdir()
+    (tmp_path / "run" / weights.EXPORTED).rename(tmp_path / "exported" / weights.EXPORTED)
+    run, exported = (initial(str(tmp_path / name)).state_dict() for name in ("run", "exported"))
+    for name, value in run.items():
+        torch.testing.assert_close(exported[name], value, atol=1e-2, rtol=1e-2)  # in half precision
+    for name in ("run", "exported", f"exported/{weights.EXPORTED}"):
+        assert licence(str(tmp_path / name)) == "CC0-1.0", name
+    (tmp_path / "empty").mkdir()
+    for ask in (initial, licence):
+        with pytest.raises(ConfigError, match=r"empty: neither checkpoint\.safetensors nor weights\.safetensors in it"):
+            ask(str(tmp_path / "empty"))
+
+
+def test_weights_that_say_no_licence_have_none(tmp_path: Path) -> None:
+    weights.save(Restorer(restorer_config(SIZES)), tmp_path / "bare.safetensors", {}, torch.float32)
+    assert licence(str(tmp_path / "bare.safetensors")) == ""
