@@ -10,6 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from blurlive.cli.batch import shard_of
+from blurlive.cli.ui import Bar
+from blurlive.cli.work import Result
 from blurlive.errors import UsageError
 
 from .conftest import save, visible
@@ -67,6 +69,27 @@ def test_a_batch_is_summed_up(run, tmp_path: Path) -> None:
     assert said.out == b"a.gif\n"
     said = run("a.png", "b.png", "d.png", "--format", "webp", "--device", "abacus")
     assert ", 1 failed, 2 not tried in " in said.err
+
+
+def test_the_bar_counts_all_frames_of_a_photo_that_is_reported() -> None:
+    shown: list[int] = []
+    bar = Bar(shown.append, 7)
+    bar.frame()
+    bar.frame()
+    bar.photo()  # it failed after two frames
+    bar.photo()  # it was skipped
+    for _ in range(7):
+        bar.frame()
+    bar.photo()
+    assert shown == [1, 2, 7, 14, *range(15, 22), 21]
+
+
+def test_a_photo_that_memory_does_not_suffice_for_is_one_that_failed() -> None:
+    result = Result("a.png")
+    with result.telling():
+        raise MemoryError
+    assert (result.status, result.exit_code) == ("failed", 3)
+    assert result.error == "a.png: needs more memory than there is; use --max-side"
 
 
 def test_a_dry_run_tells_what_is_in_the_way(run, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -76,15 +77,29 @@ def test_several_photos_go_to_one_folder_and_a_bad_one_does_not_stop_them(run, t
 
 def test_json_has_a_line_per_photo(run, tmp_path: Path) -> None:
     save_photo(tmp_path / "a.png")
+    start = time.perf_counter()
     done = run("extract", "a.png", "missing.png", "-o", "out", "--json")
+    passed = time.perf_counter() - start
     first, second = map(json.loads, done.stdout.splitlines())
     assert first["status"] == "done"
     assert first["frames"] == 7
     assert (first["width"], first["height"]) == (56, 40)
     assert set(first["seconds"]) == {"decode", "network", "encode"}
+    assert min(first["seconds"].values()) > 0
+    assert sum(first["seconds"].values()) < passed
     assert second["status"] == "failed"
     assert second["exit_code"] == 3 == done.returncode
     assert "missing.png" in second["error"]
+
+
+def test_json_tells_what_was_there_already(run, tmp_path: Path) -> None:
+    save_photo(tmp_path / "a.png")
+    (tmp_path / "a.gif").touch()
+    for status, made in (("done", ["a.webp"]), ("skipped", [])):
+        kinds = ("--format", "gif", "--format", "webp")
+        told = json.loads(run("extract", "a.png", *kinds, "--skip-existing", "--json").stdout)
+        assert (told["status"], told["outputs"]) == (status, made)
+        assert told["skipped"] == (["a.gif"] if made else ["a.gif", "a.webp"])
 
 
 def test_dry_run_writes_nothing(run, tmp_path: Path) -> None:
