@@ -45,10 +45,11 @@ def plot(series: Sequence[Series], x_label: str, y_label: str) -> str:
 
 
 def ticks(values: Iterable[float], about: int = 6) -> list[float]:
-    """Round numbers, evenly spaced, that enclose ``values``; at least two."""
+    """Round numbers, evenly spaced, that enclose ``values``; at least two, and no nearer to each other than labels of
+    four digits can tell."""
     found = list(values) or [0.0]
     low, high = min(found), max(found)
-    step = _round_step(max(high - low, 1e-6 * max(abs(high), 1)) / about)
+    step = _round_step(max(high - low, 0.01 * max(abs(low), abs(high), 1)) / about)
     first, last = math.floor(low / step), math.ceil(high / step)
     return [step * i for i in range(first, max(last, first + 1) + 1)]
 

@@ -84,6 +84,8 @@ def test_summary_adds_up() -> None:
     assert poor.forward["psnr"] < poor.best["psnr"]
     assert good.best["lpips"] is None
     assert (wins(table)["good"]["poor"], wins(table)["poor"]["good"]) == (3, 0)
+    same = {"one": table["good"], "other": table["good"]}
+    assert wins(same) == {"one": {"other": 0}, "other": {"one": 0}}
 
 
 def test_methods_are_compared_on_the_same_clips() -> None:
