@@ -42,8 +42,9 @@ def test_an_animation_has_all_frames_in_order_and_the_exact_size(
     assert np.abs(np.array(levels(found)) - levels(np.stack(frames))).max() <= (0 if format == "apng" else 5)
     if format == "apng":
         assert np.array_equal(found, frames)
-    end = {"gif": b";", "apng": b"\0\0\0\0IEND\xaeB`\x82", "webp": b""}[format]  # Pillow does not miss it, others do
-    assert (tmp_path / f"clip{SUFFIXES[format]}").read_bytes().endswith(end)
+    if format != "webp":  # Pillow does not miss an end that is not there
+        end = {"gif": b";", "apng": b"\0\0\0\0IEND\xaeB`\x82"}[format]
+        assert (tmp_path / f"clip{SUFFIXES[format]}").read_bytes().endswith(end)
 
 
 @pytest.mark.parametrize("format", ANIMATIONS)
