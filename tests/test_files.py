@@ -13,9 +13,13 @@ from types import FrameType
 from typing import Any
 
 import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
 
 from blurlive import workshop
-from blurlive.files import replaced_whole
+from blurlive.errors import OutputError
+from blurlive.files import check_place, replaced_whole, save_tensors
 
 KILLED = """
 import os, signal, sys
@@ -95,3 +99,24 @@ def test_a_new_file_gets_the_modes_that_new_files_get(tmp_path: Path) -> None:
         part.chmod(0o600)
     (tmp_path / "b.txt").touch()
     assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "b.txt").stat().st_mode
+
+
+def test_where_no_file_can_be_written_is_told_beforehand(tmp_path: Path) -> None:
+    check_place(tmp_path / "new.safetensors")
+    (tmp_path / "old.safetensors").touch()
+    check_place(tmp_path / "old.safetensors")
+    for place in (tmp_path, Path()):
+        with pytest.raises(OutputError, match="is a folder; give the name of a file"):
+            check_place(place)
+    with pytest.raises(OutputError, match=r"none does not exist; create it first"):
+        check_place(tmp_path / "none" / "new.safetensors")
+
+
+def test_tensors_are_written_with_what_is_said_of_them(tmp_path: Path) -> None:
+    tensors = {"a": torch.arange(6.0).view(2, 3)}
+    save_tensors(tmp_path / "a.safetensors", tensors, {"about": "nothing"})
+    torch.testing.assert_close(load_file(tmp_path / "a.safetensors"), tensors)
+    with safe_open(tmp_path / "a.safetensors", "pt") as stored:
+        assert stored.metadata() == {"about": "nothing"}
+    with pytest.raises(OutputError, match="cannot be written"):
+        save_tensors(tmp_path / "none" / "a.safetensors", tensors, {})

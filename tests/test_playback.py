@@ -76,6 +76,9 @@ def test_frames_may_be_added_and_read_in_turn() -> None:
             reel.append(frame[::-1])  # not contiguous in memory
             assert np.array_equal(reel[number], frame[::-1])
             assert np.array_equal(reel[0], pictures(3)[0][::-1])
+        assert all(
+            np.array_equal(kept, frame[::-1]) for kept, frame in zip(reel.play([0, 1, 2]), pictures(3), strict=True)
+        )
 
 
 def test_a_frame_read_is_a_copy() -> None:
