@@ -69,10 +69,10 @@ def test_pictures_and_motion_are_turned_alike(coins: tuple[bool, bool, bool, boo
     assert (turned.motion[0, 1] * (turned.blurred[0, 0] > 250)).unique().tolist() == sorted([0, bottom - top])
     assert turned.motion.ne(0).any(1).equal(turned.blurred[:, 0] > 250)
     assert turned.blurred.equal(turned.sharp[:, 3])
-    assert ends == [placed(place, *coins) for place in (places[0], places[6])][:: -1 if coins[3] else 1]
+    assert ends == [placed(place, *coins[:3]) for place in (places[0], places[6])][:: -1 if coins[3] else 1]
 
 
-def placed(place: torch.Tensor, mirrored: bool, upside_down: bool, lying: bool, backwards: bool) -> tuple[int, int]:  # noqa: ARG001
+def placed(place: torch.Tensor, mirrored: bool, upside_down: bool, lying: bool) -> tuple[int, int]:
     """Row and column where a spot at ``place`` (x, y) of 32 x 32 pixels is then."""
     x, y = (int(part) for part in place)
     x, y = (31 - x if mirrored else x), (31 - y if upside_down else y)
